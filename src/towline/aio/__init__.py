@@ -1,0 +1,1 @@
+"""Asyncio building blocks: clock, keyed work queue, broadcast, service scope. Knows no domain."""

@@ -1,0 +1,48 @@
+"""Fan-out of small notices to many readers; a slow reader loses the oldest, never the newest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Broadcast(Generic[T]):
+    """A topic within one event loop.
+
+    Args:
+        depth: Notices kept for a reader that lags; older ones are dropped.
+    """
+
+    def __init__(self, *, depth: int = 256) -> None:
+        self._depth = depth
+        self._readers: set[tuple[deque[T], asyncio.Event]] = set()
+
+    @property
+    def readers(self) -> int:
+        """How many read now."""
+        return len(self._readers)
+
+    def publish(self, notice: T) -> None:
+        """Hands the notice to every reader, without waiting."""
+        for queue, ready in self._readers:
+            queue.append(notice)
+            ready.set()
+
+    async def subscribe(self) -> AsyncIterator[T]:
+        """Yields notices from now on until the caller stops reading."""
+        queue: deque[T] = deque(maxlen=self._depth)
+        ready = asyncio.Event()
+        reader = (queue, ready)
+        self._readers.add(reader)
+        try:
+            while True:
+                await ready.wait()
+                ready.clear()
+                while queue:
+                    yield queue.popleft()
+        finally:
+            self._readers.discard(reader)

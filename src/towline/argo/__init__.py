@@ -1,0 +1,1 @@
+"""Argo CD's resources and configuration formats, pure: types, defaults, validation, status."""

@@ -1,0 +1,1 @@
+"""Command line: one lazily loaded module per command."""

@@ -1,0 +1,1 @@
+"""Reconcilers that join edges and the pure core."""

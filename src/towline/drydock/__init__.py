@@ -1,0 +1,1 @@
+"""Drydock: the embedded single-node Kubernetes cluster."""

@@ -1,0 +1,1 @@
+"""The node: pod machine, podman, probes, logs."""

@@ -1,0 +1,1 @@
+"""Revision log on SQLite with group commit; the in-memory view that serves reads."""

@@ -1,0 +1,1 @@
+"""Forge edge: verify and parse webhooks of GitHub and others."""

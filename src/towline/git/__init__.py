@@ -1,0 +1,1 @@
+"""The git edge: hardened child processes, mirrors, object reads, the local forge."""

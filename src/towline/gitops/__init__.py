@@ -1,0 +1,1 @@
+"""Comparison, sync planning, health, tracking and projects, pure."""

@@ -1,0 +1,1 @@
+"""Kubernetes object model, pure: references, selectors, patches, server-side apply, schemas."""

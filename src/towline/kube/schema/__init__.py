@@ -1,0 +1,1 @@
+"""Schemas of served kinds: defaults, pruning, validation, custom resources."""

@@ -1,0 +1,1 @@
+"""The Kubernetes client edge: transport, kubeconfig, list and watch, cache."""

@@ -1,0 +1,1 @@
+"""OCI edge: references, registry mirrors and aliases, registry client, the embedded registry."""

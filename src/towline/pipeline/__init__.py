@@ -1,0 +1,1 @@
+"""CI model, pure: pipeline resources, Jenkinsfile semantics, commands, lint."""

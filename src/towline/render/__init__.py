@@ -1,0 +1,1 @@
+"""File tree to manifests, pure."""

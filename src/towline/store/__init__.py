@@ -1,0 +1,1 @@
+"""SQL store: deliveries, runs, lineage, sessions, log chunks, migrations."""

@@ -1,0 +1,1 @@
+"""Languages, pure: text in, values out. No I/O."""

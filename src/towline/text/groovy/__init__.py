@@ -1,0 +1,1 @@
+"""The Groovy subset of Jenkinsfiles: lexer, parser, typed tree, interpreter."""

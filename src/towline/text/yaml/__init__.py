@@ -1,0 +1,1 @@
+"""YAML as Kubernetes reads it (Go's rules), with source positions."""
