@@ -1,8 +1,8 @@
 """The inside view of the embedded cluster that its controllers and its node share.
 
 The API server's registry implements it; controllers and node see nothing else of the server.
-Objects are plain JSON dictionaries. What `get`, `objects` and `watch` hand out is shared and must not be
-changed: copy, then write.
+Objects are plain JSON dictionaries. What `get`, `objects` and `watch` hand out is shared and must
+not be changed: copy, then write.
 """
 
 from __future__ import annotations

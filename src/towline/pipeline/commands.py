@@ -75,7 +75,7 @@ class CheckedOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DockerBuild(msgspec.Struct, frozen=True, kw_only=True):
-    """Build an image; `arguments` as `docker build` takes them after the tag. Result: `ImageBuilt`."""
+    """Build an image; `arguments` are those of `docker build`. Result: `ImageBuilt`."""
 
     image: str
     arguments: tuple[str, ...] = (".",)
