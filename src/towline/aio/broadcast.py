@@ -19,7 +19,7 @@ class Broadcast(Generic[T]):
 
     def __init__(self, *, depth: int = 256) -> None:
         self._depth = depth
-        self._readers: set[tuple[deque[T], asyncio.Event]] = set()
+        self._readers: dict[asyncio.Event, deque[T]] = {}
 
     @property
     def readers(self) -> int:
@@ -28,7 +28,7 @@ class Broadcast(Generic[T]):
 
     def publish(self, notice: T) -> None:
         """Hands the notice to every reader, without waiting."""
-        for queue, ready in self._readers:
+        for ready, queue in self._readers.items():
             queue.append(notice)
             ready.set()
 
@@ -36,8 +36,7 @@ class Broadcast(Generic[T]):
         """Yields notices from now on until the caller stops reading."""
         queue: deque[T] = deque(maxlen=self._depth)
         ready = asyncio.Event()
-        reader = (queue, ready)
-        self._readers.add(reader)
+        self._readers[ready] = queue
         try:
             while True:
                 await ready.wait()
@@ -45,4 +44,4 @@ class Broadcast(Generic[T]):
                 while queue:
                     yield queue.popleft()
         finally:
-            self._readers.discard(reader)
+            del self._readers[ready]

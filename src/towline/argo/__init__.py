@@ -1,1 +1,1 @@
-"""Argo CD's resources and configuration formats, pure: types, defaults, validation, status."""
+"""Argo CD's resources and formats: names, types, defaults, validation, status shapes. Pure."""

@@ -1,1 +1,1 @@
-"""File tree to manifests, pure."""
+"""From a file tree to manifests. Pure: the tree is handed in, what was read is handed back."""

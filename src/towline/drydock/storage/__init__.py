@@ -1,1 +1,15 @@
-"""Revision log on SQLite with group commit; the in-memory view that serves reads."""
+"""The embedded cluster's store: objects in memory, a revision log in SQLite, watches in order."""
+
+from towline.drydock.storage.record import ADDED, DELETED, MODIFIED, Change, Record, StoreKey
+from towline.drydock.storage.store import Store, Subscriber
+
+__all__ = [
+    "ADDED",
+    "DELETED",
+    "MODIFIED",
+    "Change",
+    "Record",
+    "Store",
+    "StoreKey",
+    "Subscriber",
+]

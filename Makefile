@@ -1,0 +1,46 @@
+# Every target works from a fresh clone: it sets up what is missing first.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.towline-setup
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format bench chaos conformance docs clean
+
+help: ## Show this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+setup: ## Virtual environment, locked dependencies, missing system packages
+	@PYTHON=$(PYTHON) tools/setup.sh
+
+demo: ## The whole story on this machine: push, build, deploy, roll out, drift, heal
+	@started=$$(date +%s.%N); PYTHON=$(PYTHON) tools/setup.sh && \
+	TOWLINE_SETUP_STARTED=$$started exec $(BIN)/python -m towline.demo $(if $(REPORT),--report $(REPORT))
+
+test: setup ## Unit, contract and end-to-end tests
+	@$(BIN)/pytest
+
+lint: setup ## Format, style, types and layer contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+format: setup ## Rewrite the code in the project's format
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+bench: setup ## Latency and memory of the spine, medians
+	@$(BIN)/python benchmarks/spine.py
+
+chaos: setup ## Longer fault suites: kill -9 at every stage of the story
+	@TOWLINE_CHAOS=long $(BIN)/pytest tests/e2e -m e2e
+
+conformance: setup ## The API contract suite against a real kube-apiserver (builds it with Go)
+	@tools/conformance.sh
+
+docs: setup ## Check the documentation: links, file names, examples
+	@$(BIN)/python tools/check_docs.py
+
+clean: ## Remove the virtual environment, caches and the demo's data
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist .towline

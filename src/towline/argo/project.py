@@ -1,0 +1,61 @@
+"""The AppProject resource, read once at the border."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from towline.argo.application import Destination, decode
+from towline.argo.names import APP_PROJECT, DEFAULT_PROJECT
+
+
+class GroupKindName(msgspec.Struct, frozen=True, kw_only=True):
+    """A pattern for kinds; every part is a glob, an empty name matches all."""
+
+    group: str = ""
+    kind: str = ""
+    name: str = ""
+
+
+class ProjectSpec(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What applications of the project may do; None lists are absent ones, which matters."""
+
+    source_repos: tuple[str, ...] = ()
+    source_namespaces: tuple[str, ...] = ()
+    destinations: tuple[Destination, ...] = ()
+    cluster_resource_whitelist: tuple[GroupKindName, ...] | None = None
+    cluster_resource_blacklist: tuple[GroupKindName, ...] = ()
+    namespace_resource_whitelist: tuple[GroupKindName, ...] | None = None
+    namespace_resource_blacklist: tuple[GroupKindName, ...] = ()
+
+
+class Project(msgspec.Struct, frozen=True, kw_only=True):
+    """A project: name and specification."""
+
+    name: str
+    spec: ProjectSpec
+
+
+def parse_project(obj: dict[str, Any]) -> Project:
+    """Reads an AppProject.
+
+    Raises:
+        InputError: A field has the wrong type; its path is in `field`.
+    """
+    name = str((obj.get("metadata") or {}).get("name") or "")
+    return Project(name=name, spec=decode(obj.get("spec") or {}, ProjectSpec, at="spec"))
+
+
+def default_project(namespace: str) -> dict[str, Any]:
+    """The project that exists from the start: everything is allowed."""
+    return {
+        "apiVersion": APP_PROJECT.api_version,
+        "kind": APP_PROJECT.kind,
+        "metadata": {"name": DEFAULT_PROJECT, "namespace": namespace},
+        "spec": {
+            "sourceRepos": ["*"],
+            "destinations": [{"server": "*", "namespace": "*"}],
+            "clusterResourceWhitelist": [{"group": "*", "kind": "*"}],
+        },
+    }

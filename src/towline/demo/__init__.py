@@ -1,0 +1,1 @@
+"""The demonstration: a client that plays the whole story through public interfaces only."""

@@ -1,0 +1,120 @@
+"""From a caller's object to one that may be stored: prune, default, normalise, validate. Pure."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from towline.drydock.refusals import bad_request, undecodable
+from towline.drydock.registry import metadata
+from towline.drydock.registry.kinds import ServedKind
+from towline.drydock.registry.strategy import CUSTOM_RESOURCE_DEFINITIONS
+from towline.kube.schema.defaults import default_builtin, normalize_builtin
+from towline.kube.schema.fielderror import FieldError, invalid_status
+from towline.kube.schema.immutable import check_update
+from towline.kube.schema.process import apply_defaults, prune, validate
+from towline.kube.schema.structural import check_crd, crd_defaults
+from towline.kube.status import ApiError
+
+Obj = dict[str, Any]
+
+
+class Shaped(NamedTuple):
+    """A pruned and defaulted object.
+
+    Attributes:
+        obj: The object.
+        warnings: Unknown fields, when the caller asked to be told.
+    """
+
+    obj: Obj
+    warnings: tuple[str, ...]
+
+
+def accept(kind: ServedKind, obj: Any) -> Obj:
+    """The body as an object of the kind; absent apiVersion and kind are filled in.
+
+    Raises:
+        ApiError: BadRequest, it is not one.
+    """
+    gvk = kind.gvk
+    if not isinstance(obj, dict):
+        raise bad_request(f"the body is not an object but a {type(obj).__name__}")
+    said_version = obj.get("apiVersion") or gvk.api_version
+    said_kind = obj.get("kind") or gvk.kind
+    if said_kind != gvk.kind:
+        raise undecodable(
+            str(said_kind),
+            str(said_version).rpartition("/")[2],
+            f"the kind in the data ({said_kind}) does not match the expected kind ({gvk.kind})",
+        )
+    if said_version != gvk.api_version:
+        raise bad_request(
+            f"the API version in the data ({said_version}) does not match the expected API version"
+            f" ({gvk.api_version})"
+        )
+    rest = {name: value for name, value in obj.items() if name not in ("apiVersion", "kind")}
+    return {"apiVersion": gvk.api_version, "kind": gvk.kind, **rest}
+
+
+def shape(kind: ServedKind, obj: Obj, validation: str) -> Shaped:
+    """Drops unknown fields, fills in defaults and canonical forms.
+
+    Args:
+        kind: What the object is.
+        obj: With apiVersion and kind of `kind`.
+        validation: `Strict`, `Warn` or `Ignore` unknown fields.
+
+    Raises:
+        ApiError: BadRequest, unknown fields under `Strict`.
+    """
+    pruned, unknown = prune(obj, kind.schema)
+    warnings: tuple[str, ...] = ()
+    if unknown and validation == "Strict":
+        listed = ", ".join(f'unknown field "{path}"' for path in unknown)
+        raise undecodable(
+            kind.gvk.kind, kind.gvk.version, f"strict decoding error: {listed}"
+        )
+    if unknown and validation == "Warn":
+        warnings = tuple(f'unknown field "{path}"' for path in unknown)
+    return Shaped(complete(kind, pruned), warnings)
+
+
+def complete(kind: ServedKind, obj: Obj) -> Obj:
+    """Fills in defaults and canonical forms."""
+    if kind.custom:
+        return apply_defaults(obj, kind.schema)
+    if kind.resource == CUSTOM_RESOURCE_DEFINITIONS:
+        obj = crd_defaults(obj)
+    return normalize_builtin(kind.gvk, default_builtin(kind.gvk, obj))
+
+
+def check(kind: ServedKind, obj: Obj, old: Obj | None) -> None:
+    """Refuses an object that must not be stored.
+
+    Args:
+        kind: What the object is.
+        obj: As it would be stored.
+        old: What it replaces, or None.
+
+    Raises:
+        ApiError: Invalid, with every field that is wrong.
+    """
+    errors: list[FieldError] = metadata.problems(kind, obj, old)
+    found = validate(obj, kind.schema)
+    if old is not None and found and kind.custom:
+        # Stored parts that were valid under an older schema do not block unrelated changes.
+        known = set(validate(old, kind.schema))
+        found = [error for error in found if error not in known]
+    errors += found
+    if not kind.custom and not errors:
+        errors += check_update(kind.gvk, old, obj)
+        if kind.resource == CUSTOM_RESOURCE_DEFINITIONS:
+            errors += check_crd(obj)
+    if errors:
+        raise invalid(kind, obj, errors)
+
+
+def invalid(kind: ServedKind, obj: Obj, errors: list[FieldError]) -> ApiError:
+    """The 422 answer."""
+    name = str((obj.get("metadata") or {}).get("name") or "")
+    return invalid_status(kind.gvk.group_kind, name, errors)

@@ -1,0 +1,111 @@
+"""Events about objects: repeats are merged, old ones forgotten."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any, NamedTuple
+
+from towline.aio.clock import Clock, parse_rfc3339, rfc3339
+
+Obj = dict[str, Any]
+
+MAX_REMEMBERED = 4096
+KEEP_SECONDS = 3600
+_MERGE_SECONDS = 600
+_MAX_MESSAGE = 1024
+
+
+class Repeat(NamedTuple):
+    """Where an earlier event of the same content is."""
+
+    namespace: str
+    name: str
+    at: float
+
+
+class Recorder:
+    """Makes Event objects and remembers which ones a repeat belongs to.
+
+    Args:
+        clock: For the time stamps.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._known: OrderedDict[tuple[str, ...], Repeat] = OrderedDict()
+
+    def signature(
+        self, obj: Obj, type_: str, reason: str, message: str, component: str, field_path: str
+    ) -> tuple[str, ...]:
+        """What makes two events the same."""
+        uid = str(obj["metadata"].get("uid", ""))
+        return (uid, type_, reason, message, component, field_path)
+
+    def repeat(self, signature: tuple[str, ...]) -> Repeat | None:
+        """The recent event that this one repeats."""
+        found = self._known.get(signature)
+        if found is None or self._clock.monotonic() - found.at > _MERGE_SECONDS:
+            return None
+        self._known.move_to_end(signature)
+        return found
+
+    def remember(self, signature: tuple[str, ...], namespace: str, name: str) -> None:
+        """Notes where a new event was stored."""
+        self._known[signature] = Repeat(namespace, name, self._clock.monotonic())
+        while len(self._known) > MAX_REMEMBERED:
+            self._known.popitem(last=False)
+
+    def new(
+        self, obj: Obj, type_: str, reason: str, message: str, component: str, field_path: str
+    ) -> Obj:
+        """A first event about an object."""
+        meta = obj["metadata"]
+        now = self._clock.now()
+        stamp = rfc3339(now)
+        involved = {
+            "apiVersion": obj.get("apiVersion", ""),
+            "kind": obj.get("kind", ""),
+            "name": meta.get("name", ""),
+            "namespace": meta.get("namespace", ""),
+            "uid": meta.get("uid", ""),
+            "resourceVersion": meta.get("resourceVersion", ""),
+            "fieldPath": field_path,
+        }
+        serial = f"{int(now.timestamp() * 1e9):x}"
+        suffix = self._clock.uuid()[:4]
+        return {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {
+                "name": f"{meta.get('name', 'object')[:220]}.{serial[:12]}{suffix}",
+                "namespace": meta.get("namespace") or "default",
+            },
+            "involvedObject": {name: value for name, value in involved.items() if value},
+            "reason": reason,
+            "message": message[:_MAX_MESSAGE],
+            "source": {"component": component},
+            "firstTimestamp": stamp,
+            "lastTimestamp": stamp,
+            "count": 1,
+            "type": type_,
+            "reportingComponent": component,
+            "reportingInstance": "",
+        }
+
+    def again(self, event: Obj) -> None:
+        """Counts a repeat, in place."""
+        event["count"] = int(event.get("count") or 1) + 1
+        event["lastTimestamp"] = rfc3339(self._clock.now())
+
+    def expired(self, event: Obj) -> bool:
+        """Whether an event is too old to keep."""
+        stamp = (
+            event.get("lastTimestamp")
+            or event.get("eventTime")
+            or event["metadata"].get("creationTimestamp")
+        )
+        try:
+            age = self._clock.now() - parse_rfc3339(str(stamp))
+        except ValueError:
+            return False
+        return age.total_seconds() > KEEP_SECONDS

@@ -1,0 +1,121 @@
+"""Facts about built-in kinds that their schema does not tell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from towline.drydock.registry.kinds import ServedKind
+from towline.kube.refs import GroupResource
+
+PODS = GroupResource("", "pods")
+NAMESPACES = GroupResource("", "namespaces")
+SERVICES = GroupResource("", "services")
+SECRETS = GroupResource("", "secrets")
+EVENTS = GroupResource("", "events")
+JOBS = GroupResource("batch", "jobs")
+CUSTOM_RESOURCE_DEFINITIONS = GroupResource("apiextensions.k8s.io", "customresourcedefinitions")
+
+_GENERATION = frozenset(
+    {
+        PODS,
+        GroupResource("", "replicationcontrollers"),
+        GroupResource("apps", "deployments"),
+        GroupResource("apps", "replicasets"),
+        GroupResource("apps", "statefulsets"),
+        GroupResource("apps", "daemonsets"),
+        JOBS,
+        GroupResource("batch", "cronjobs"),
+        GroupResource("policy", "poddisruptionbudgets"),
+        GroupResource("networking.k8s.io", "ingresses"),
+        GroupResource("networking.k8s.io", "networkpolicies"),
+        GroupResource("networking.k8s.io", "ingressclasses"),
+        GroupResource("scheduling.k8s.io", "priorityclasses"),
+        CUSTOM_RESOURCE_DEFINITIONS,
+    }
+)
+
+# Updates of these must name the version that they replace.
+_CONDITIONAL_UPDATE = frozenset(
+    {
+        GroupResource("coordination.k8s.io", "leases"),
+        GroupResource("policy", "poddisruptionbudgets"),
+        GroupResource("node.k8s.io", "runtimeclasses"),
+        GroupResource("storage.k8s.io", "volumeattachments"),
+        GroupResource("storage.k8s.io", "csidrivers"),
+        GroupResource("storage.k8s.io", "csinodes"),
+        CUSTOM_RESOURCE_DEFINITIONS,
+    }
+)
+
+# A PUT to an absent object of these creates it.
+_CREATE_ON_UPDATE = frozenset(
+    {
+        GroupResource("coordination.k8s.io", "leases"),
+        GroupResource("", "endpoints"),
+        EVENTS,
+        GroupResource("", "limitranges"),
+        SERVICES,
+        GroupResource("rbac.authorization.k8s.io", "roles"),
+        GroupResource("rbac.authorization.k8s.io", "rolebindings"),
+        GroupResource("rbac.authorization.k8s.io", "clusterroles"),
+        GroupResource("rbac.authorization.k8s.io", "clusterrolebindings"),
+    }
+)
+
+# Their creator may set the status.
+_STATUS_ON_CREATE = frozenset({GroupResource("", "nodes"), CUSTOM_RESOURCE_DEFINITIONS})
+
+_ORPHAN_BY_DEFAULT = frozenset({JOBS, GroupResource("", "replicationcontrollers")})
+
+_LABEL_NAMES = frozenset({NAMESPACES})
+_SERVICE_NAMES = frozenset({SERVICES})
+_PATH_NAMES = frozenset({"rbac.authorization.k8s.io"})
+
+PROTECTED_NAMESPACES = frozenset({"default", "kube-system", "kube-public"})
+
+
+def has_generation(kind: ServedKind) -> bool:
+    """Whether the kind counts changes of its specification."""
+    return kind.custom or kind.resource in _GENERATION
+
+
+def spec_changed(kind: ServedKind, old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Whether an update changes what the generation counts."""
+    if not kind.custom:
+        return bool(old.get("spec") != new.get("spec"))
+    outside = {"metadata", "apiVersion", "kind"}
+    if kind.has_status:
+        outside.add("status")
+    names = (old.keys() | new.keys()) - outside
+    return any(old.get(name) != new.get(name) for name in names)
+
+
+def needs_version_on_update(kind: ServedKind) -> bool:
+    """Whether an update without resourceVersion is refused."""
+    return kind.custom or kind.resource in _CONDITIONAL_UPDATE
+
+
+def creates_on_update(kind: ServedKind) -> bool:
+    """Whether a PUT creates an absent object."""
+    return kind.resource in _CREATE_ON_UPDATE
+
+
+def keeps_status_on_create(kind: ServedKind) -> bool:
+    """Whether a create may carry a status."""
+    return not kind.has_status or kind.resource in _STATUS_ON_CREATE
+
+
+def orphans_by_default(kind: ServedKind) -> bool:
+    """Whether a delete without a policy leaves the dependents alone."""
+    return kind.resource in _ORPHAN_BY_DEFAULT
+
+
+def name_rule(kind: ServedKind) -> str:
+    """The rule for names: `subdomain`, `label`, `service` or `path`."""
+    if kind.resource in _LABEL_NAMES:
+        return "label"
+    if kind.resource in _SERVICE_NAMES:
+        return "service"
+    if kind.resource.group in _PATH_NAMES:
+        return "path"
+    return "subdomain"

@@ -1,0 +1,453 @@
+"""Create, update and patch: decided against the newest state, then queued for commit.
+
+Nothing here waits between reading the newest version and queueing the next one, so that no two
+writes can be decided on the basis of the same version.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import orjson
+
+from towline.aio.clock import Clock, rfc3339
+from towline.drydock.admission import jobs, namespaces, pods, services
+from towline.drydock.admission.services import AllocationError, ServicePlan
+from towline.drydock.refusals import (
+    already_exists,
+    bad_request,
+    conflict,
+    method_not_allowed,
+    not_found,
+)
+from towline.drydock.registry import definitions, metadata, pipeline, strategy, versions
+from towline.drydock.registry.kinds import Kinds, ServedKind
+from towline.drydock.registry.options import Outcome, WriteOptions
+from towline.drydock.registry.scale import scale_of, with_scale
+from towline.drydock.storage import Record, Store, StoreKey
+from towline.kube.schema.fielderror import invalid as invalid_field
+from towline.kube.ssa.apply import server_side_apply, track_update
+
+Obj = dict[str, Any]
+Staged = tuple[Outcome, asyncio.Future[Record] | None]
+"""What a write leads to, and the commit to wait for (None when nothing is stored)."""
+
+_NAME_TRIES = 8
+
+
+class Writes:
+    """The deciding half of every write.
+
+    Args:
+        store: Where versions are.
+        kinds: What is served.
+        clock: For timestamps and uids.
+        rng: For generated names and choices.
+        plan: The services' address space.
+    """
+
+    def __init__(
+        self, store: Store, kinds: Kinds, clock: Clock, rng: Random, plan: ServicePlan
+    ) -> None:
+        self._store = store
+        self._kinds = kinds
+        self._clock = clock
+        self._rng = rng
+        self._plan = plan
+
+    # Create
+
+    def create(
+        self, kind: ServedKind, namespace: str, body: Any, options: WriteOptions
+    ) -> Staged:
+        """A new object.
+
+        Raises:
+            ApiError: It exists, is invalid, or must not be here.
+        """
+        obj = self._new(kind, namespace, pipeline.accept(kind, body))
+        shaped = pipeline.shape(kind, obj, options.field_validation)
+        admitted = self._admit_new(kind, shaped.obj)
+        tracked = track_update(
+            None,
+            admitted,
+            options.manager,
+            schema=kind.schema,
+            api_version=kind.gvk.api_version,
+            now=self._now(),
+        )
+        return self._store_new(kind, tracked, options, shaped.warnings)
+
+    def _new(self, kind: ServedKind, namespace: str, obj: Obj) -> Obj:
+        if not strategy.keeps_status_on_create(kind):
+            obj.pop("status", None)
+        for _ in range(_NAME_TRIES):
+            made = metadata.for_create(
+                kind, obj, namespace, uid=self._clock.uuid(), now=self._now(), rng=self._rng
+            )
+            name = made["metadata"].get("name")
+            given = (obj.get("metadata") or {}).get("name")
+            if given or not isinstance(name, str):
+                return made
+            if self._store.head(self._key(kind, made)) is None:
+                return made
+        raise already_exists(kind.url_resource, name, generated=True)
+
+    def _admit_new(self, kind: ServedKind, obj: Obj) -> Obj:
+        meta = obj["metadata"]
+        if kind.namespaced:
+            key = StoreKey(strategy.NAMESPACES, "", meta["namespace"])
+            space = self._store.head(key)
+            namespaces.check_entry(
+                None if space is None else space.obj,
+                meta["namespace"],
+                kind.url_resource,
+                meta.get("name", ""),
+            )
+        if kind.resource == strategy.NAMESPACES:
+            return namespaces.prepare(obj)
+        if kind.resource == strategy.PODS:
+            return pods.prepare(obj)
+        if kind.resource == strategy.JOBS:
+            return jobs.prepare(obj)
+        return obj
+
+    def _store_new(
+        self, kind: ServedKind, obj: Obj, options: WriteOptions, warnings: tuple[str, ...]
+    ) -> Staged:
+        pipeline.check(kind, obj, None)
+        key = self._key(kind, obj)
+        if self._store.head(key) is not None:
+            raise already_exists(kind.url_resource, key.name)
+        obj = self._allocate(kind, obj, None)
+        if kind.resource == strategy.CUSTOM_RESOURCE_DEFINITIONS:
+            obj = definitions.established(obj, self._kinds, self._now())
+        return self._commit(kind, key, obj, options, warnings, created=True)
+
+    # Update
+
+    def update(
+        self,
+        kind: ServedKind,
+        namespace: str,
+        name: str,
+        body: Any,
+        options: WriteOptions,
+        subresource: str = "",
+    ) -> Staged:
+        """Replaces an object, or the part of it that a subresource is.
+
+        Raises:
+            ApiError: It is gone, changed meanwhile, or the new state is invalid.
+        """
+        key = StoreKey(kind.resource, namespace, name)
+        live = self._store.head(key)
+        if live is None:
+            if subresource or not strategy.creates_on_update(kind):
+                raise not_found(kind.url_resource, name)
+            return self.create(kind, namespace, body, options)
+        old = versions.to_served(kind, live.obj)
+        if subresource == "scale":
+            new = with_scale(kind, old, body if isinstance(body, dict) else {})
+        else:
+            new = pipeline.accept(kind, body)
+            self._check_version(kind, new, name)
+        return self._replace(kind, live, old, new, options, subresource)
+
+    def _check_version(self, kind: ServedKind, new: Obj, name: str) -> None:
+        meta = metadata.meta_of(new)
+        if not meta.get("resourceVersion") and strategy.needs_version_on_update(kind):
+            error = invalid_field("metadata.resourceVersion", 0, "must be specified for an update")
+            raise pipeline.invalid(kind, {"metadata": {"name": name}}, [error])
+
+    def change(
+        self,
+        kind: ServedKind,
+        namespace: str,
+        name: str,
+        edit: Callable[[Obj], Obj],
+        options: WriteOptions,
+        subresource: str = "",
+    ) -> Staged:
+        """Replaces an object by what `edit` makes of its newest version (and must not change).
+
+        Raises:
+            ApiError: It is gone, or the new state is invalid.
+        """
+        live = self._store.head(StoreKey(kind.resource, namespace, name))
+        if live is None:
+            raise not_found(kind.url_resource, name)
+        old = versions.to_served(kind, live.obj)
+        if subresource == "scale":
+            edited = edit(scale_of(kind, old))
+            new = with_scale(kind, old, edited)
+        else:
+            new = pipeline.accept(kind, edit(old))
+        return self._replace(kind, live, old, new, options, subresource)
+
+    def _replace(
+        self,
+        kind: ServedKind,
+        live: Record,
+        old: Obj,
+        new: Obj,
+        options: WriteOptions,
+        subresource: str,
+    ) -> Staged:
+        new = metadata.for_update(kind, old, _part(kind, old, new, subresource))
+        shaped = pipeline.shape(kind, new, options.field_validation)
+        admitted = self._admit_update(kind, old, shaped.obj, subresource)
+        tracked = track_update(
+            old,
+            admitted,
+            options.manager,
+            schema=kind.schema,
+            api_version=kind.gvk.api_version,
+            now=self._now(),
+            subresource=subresource,
+        )
+        return self._store_update(kind, live, old, tracked, options, shaped.warnings)
+
+    def _admit_update(self, kind: ServedKind, old: Obj, new: Obj, subresource: str) -> Obj:
+        if kind.resource == strategy.SERVICES and not subresource:
+            return services.carry_over(old, new)
+        if kind.resource == strategy.NAMESPACES and not subresource:
+            # The content finalizers belong to the `finalize` path.
+            return {**new, "spec": old.get("spec") or {}}
+        return new
+
+    def _store_update(
+        self,
+        kind: ServedKind,
+        live: Record,
+        old: Obj,
+        new: Obj,
+        options: WriteOptions,
+        warnings: tuple[str, ...],
+    ) -> Staged:
+        meta = new["metadata"]
+        if strategy.has_generation(kind) and strategy.spec_changed(kind, old, new):
+            new = {
+                **new,
+                "metadata": {**meta, "generation": int(old["metadata"].get("generation") or 0) + 1},
+            }
+        if _same(old, new):
+            return Outcome(live.obj, live.raw, warnings=warnings), None
+        pipeline.check(kind, new, old)
+        new = self._allocate(kind, new, old)
+        if kind.resource == strategy.CUSTOM_RESOURCE_DEFINITIONS:
+            new = definitions.established(new, self._kinds, self._now())
+        if _finished(kind, new):
+            return self._commit_removal(kind, live.key, new, options, warnings)
+        return self._commit(kind, live.key, new, options, warnings)
+
+    # Server-side apply
+
+    def apply(
+        self,
+        kind: ServedKind,
+        namespace: str,
+        name: str,
+        config: Obj,
+        options: WriteOptions,
+        subresource: str = "",
+    ) -> Staged:
+        """Server-side apply: creates the object or merges the configuration into it.
+
+        Raises:
+            ApiError: Conflicts with other managers, or the result is invalid.
+        """
+        self._check_config(kind, config, name)
+        live = self._store.head(StoreKey(kind.resource, namespace, name))
+        pruned, warnings = _known(kind, config, options)
+        if live is None:
+            return self._apply_new(kind, namespace, name, pruned, options, warnings)
+        old = versions.to_served(kind, live.obj)
+        given = metadata.meta_of(pruned)
+        merged = server_side_apply(
+            old,
+            _config_part(kind, pruned, subresource),
+            options.manager,
+            schema=kind.schema,
+            force=options.force,
+            api_version=kind.gvk.api_version,
+            now=self._now(),
+            subresource=subresource,
+        )
+        checked = metadata.meta_of(merged)
+        for field in ("uid", "resourceVersion"):
+            if given.get(field):
+                checked[field] = given[field]
+        merged = metadata.for_update(
+            kind, old, _part(kind, old, {**merged, "metadata": checked}, subresource)
+        )
+        completed = self._admit_update(
+            kind, old, pipeline.complete(kind, merged), subresource
+        )
+        return self._store_update(kind, live, old, completed, options, warnings)
+
+    def _check_config(self, kind: ServedKind, config: Any, name: str) -> None:
+        gvk = kind.gvk
+        if not isinstance(config, dict):
+            raise bad_request("error decoding YAML: the patch is not an object")
+        said = (config.get("apiVersion"), config.get("kind"))
+        if said != (gvk.api_version, gvk.kind):
+            raise bad_request(
+                f"invalid object type: {said[0]}, Kind={said[1]},"
+                f" expected {gvk.api_version}, Kind={gvk.kind}"
+            )
+        meta = config.get("metadata") or {}
+        if meta.get("managedFields"):
+            raise bad_request("metadata.managedFields must be nil")
+        if meta.get("name", name) != name:
+            raise bad_request(
+                f"name in URL does not match name in the patch: {name} and {meta['name']}"
+            )
+
+    def _apply_new(
+        self,
+        kind: ServedKind,
+        namespace: str,
+        name: str,
+        config: Obj,
+        options: WriteOptions,
+        warnings: tuple[str, ...],
+    ) -> Staged:
+        meta = metadata.meta_of(config)
+        if meta.get("uid"):
+            raise conflict(
+                kind.url_resource, name, "uid mismatch: the provided object specified a uid"
+                f" {meta['uid']}, and no existing object was found"
+            )
+        config = {**config, "metadata": {**meta, "name": name}}
+        merged = server_side_apply(
+            None,
+            config,
+            options.manager,
+            schema=kind.schema,
+            force=options.force,
+            api_version=kind.gvk.api_version,
+            now=self._now(),
+        )
+        obj = self._new(kind, namespace, merged)
+        admitted = self._admit_new(kind, pipeline.complete(kind, obj))
+        return self._store_new(kind, admitted, options, warnings)
+
+    # Common ends
+
+    def _allocate(self, kind: ServedKind, obj: Obj, old: Obj | None) -> Obj:
+        if kind.resource != strategy.SERVICES:
+            return obj
+        key = self._key(kind, obj)
+        others = [r.obj for r in self._store.head_records(kind.resource) if r.key != key]
+        own = services.in_use([] if old is None else [old])
+        try:
+            return services.allocate(obj, self._plan, services.in_use(others), own, self._rng)
+        except AllocationError as refused:
+            raise pipeline.invalid(kind, obj, [refused.error]) from refused
+
+    def _commit(
+        self,
+        kind: ServedKind,
+        key: StoreKey,
+        obj: Obj,
+        options: WriteOptions,
+        warnings: tuple[str, ...],
+        *,
+        created: bool = False,
+    ) -> Staged:
+        stored = versions.to_stored(kind, obj)
+        if options.dry_run:
+            return Outcome(stored, created=created, warnings=warnings), None
+        pending = self._store.put(key, stored)
+        return Outcome(stored, created=created, warnings=warnings), pending
+
+    def _commit_removal(
+        self,
+        kind: ServedKind,
+        key: StoreKey,
+        obj: Obj,
+        options: WriteOptions,
+        warnings: tuple[str, ...],
+    ) -> Staged:
+        stored = versions.to_stored(kind, obj)
+        pending = None if options.dry_run else self._store.remove(key, stored)
+        return Outcome(stored, deleted=True, warnings=warnings), pending
+
+    def _key(self, kind: ServedKind, obj: Obj) -> StoreKey:
+        meta = obj["metadata"]
+        namespace = meta.get("namespace", "") if kind.namespaced else ""
+        return StoreKey(kind.resource, namespace, meta.get("name", ""))
+
+    def _now(self) -> str:
+        return rfc3339(self._clock.now())
+
+
+def _known(kind: ServedKind, config: Obj, options: WriteOptions) -> tuple[Obj, tuple[str, ...]]:
+    """The configuration without unknown fields; what is unknown is refused or reported."""
+    pruned, unknown = pipeline.prune(config, kind.schema)
+    if unknown and options.field_validation == "Strict":
+        listed = ", ".join(f'unknown field "{path}"' for path in unknown)
+        raise bad_request(f"strict decoding error: {listed}")
+    warned = unknown if options.field_validation == "Warn" else []
+    return pruned, tuple(f'unknown field "{path}"' for path in warned)
+
+
+def _config_part(kind: ServedKind, config: Obj, subresource: str) -> Obj:
+    if subresource == "status":
+        kept = ("apiVersion", "kind", "metadata", "status")
+        return {name: config[name] for name in kept if name in config}
+    if kind.has_status:
+        return {name: value for name, value in config.items() if name != "status"}
+    return config
+
+
+def _part(kind: ServedKind, old: Obj, new: Obj, subresource: str) -> Obj:
+    """What a write through a path may change: everything else is taken from the old object."""
+    if subresource == "":
+        if not kind.has_status:
+            return new
+        part = {name: value for name, value in new.items() if name != "status"}
+        if "status" in old:
+            part["status"] = old["status"]
+        return part
+    if subresource == "scale":
+        return new
+    if subresource not in ("status", "finalize", "ephemeralcontainers", "resize", "approval"):
+        raise method_not_allowed()
+    section = "status" if subresource in ("status", "approval") else "spec"
+    meta = dict(old["metadata"])
+    given = metadata.meta_of(new)
+    for name in ("managedFields", "resourceVersion", "uid"):
+        if name in given:
+            meta[name] = given[name]
+    part = {**old, "metadata": meta}
+    part.pop(section, None)
+    if section in new:
+        part[section] = new[section]
+    return part
+
+
+def _same(old: Obj, new: Obj) -> bool:
+    # Python calls True and 1 equal; JSON does not, so equality is settled on the encoded form.
+    if old != new:
+        return False
+    return orjson.dumps(old, option=orjson.OPT_SORT_KEYS) == orjson.dumps(
+        new, option=orjson.OPT_SORT_KEYS
+    )
+
+
+def _finished(kind: ServedKind, obj: Obj) -> bool:
+    """Whether an object that is being deleted has nothing left to wait for."""
+    meta = obj["metadata"]
+    if not meta.get("deletionTimestamp") or meta.get("finalizers"):
+        return False
+    if kind.resource == strategy.NAMESPACES and (obj.get("spec") or {}).get("finalizers"):
+        return False
+    return not meta.get("deletionGracePeriodSeconds")
+
+
+__all__ = ["Staged", "Writes"]

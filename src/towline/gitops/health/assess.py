@@ -1,0 +1,60 @@
+"""Chooses the rule for an object. A kind without a rule has no health, which counts as nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from towline.argo.names import HOOK_FINALIZER
+from towline.gitops.health.autoscaling import horizontal_pod_autoscaler
+from towline.gitops.health.network import api_service, ingress, service
+from towline.gitops.health.pods import job, pod
+from towline.gitops.health.storage import persistent_volume_claim
+from towline.gitops.health.verdict import Health, part, progressing, unknown
+from towline.gitops.health.workflows import workflow
+from towline.gitops.health.workloads import daemon_set, deployment, replica_set, stateful_set
+from towline.kube.refs import GroupKind, gvk_of
+
+Rule = Callable[[dict[str, Any]], Health]
+
+_APPS: Final = "apps/v1"
+BUILT_IN: Final[Mapping[GroupKind, tuple[Rule, frozenset[str]]]] = {
+    GroupKind("apps", "Deployment"): (deployment, frozenset({_APPS})),
+    GroupKind("apps", "ReplicaSet"): (replica_set, frozenset({_APPS})),
+    GroupKind("apps", "DaemonSet"): (daemon_set, frozenset({_APPS})),
+    GroupKind("apps", "StatefulSet"): (stateful_set, frozenset({_APPS})),
+    GroupKind("", "Pod"): (pod, frozenset({"v1"})),
+    GroupKind("", "Service"): (service, frozenset({"v1"})),
+    GroupKind("", "PersistentVolumeClaim"): (persistent_volume_claim, frozenset({"v1"})),
+    GroupKind("batch", "Job"): (job, frozenset({"batch/v1"})),
+    GroupKind("autoscaling", "HorizontalPodAutoscaler"): (horizontal_pod_autoscaler, frozenset()),
+    GroupKind("networking.k8s.io", "Ingress"): (ingress, frozenset()),
+    GroupKind("extensions", "Ingress"): (ingress, frozenset()),
+    GroupKind("apiregistration.k8s.io", "APIService"): (api_service, frozenset()),
+    GroupKind("argoproj.io", "Workflow"): (workflow, frozenset()),
+}
+
+
+def assess(
+    obj: dict[str, Any], rules: Mapping[GroupKind, tuple[Rule, frozenset[str]]] = BUILT_IN
+) -> Health | None:
+    """Health of one live object.
+
+    Args:
+        obj: The object.
+        rules: Rule and known API versions (empty: all) for each kind.
+
+    Returns:
+        The health, or None for kinds without a rule.
+    """
+    meta = part(obj, "metadata")
+    if meta.get("deletionTimestamp") and HOOK_FINALIZER not in (meta.get("finalizers") or []):
+        return progressing("Pending deletion")
+    gvk = gvk_of(obj)
+    entry = rules.get(gvk.group_kind)
+    if entry is None:
+        return None
+    rule, versions = entry
+    if versions and gvk.api_version not in versions:
+        return unknown(f"unsupported {gvk.kind} version {gvk.api_version}")
+    return rule(obj)

@@ -1,0 +1,1 @@
+"""What Jenkinsfiles mean: steps, results, scripted and declarative pipelines. Pure."""

@@ -1,0 +1,131 @@
+"""Renders an application's source: overrides, choice of the tool, the tool itself.
+
+Tools are handed in as a table, so that a new one is a new file and one more entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from towline.argo.application import Source, decode, without_nulls
+from towline.errors import InputError, NotFoundError
+from towline.kube.patch.merge import apply_merge_patch
+from towline.render.plain import SOURCE_TYPE, render_directory
+from towline.render.result import RenderResult
+from towline.render.tree import FileTree, RecordingTree, clean_path, join
+from towline.text.yaml import load_documents
+
+_OVERRIDE: Final = ".argocd-source.yaml"
+_FIXED: Final = ("repoURL", "path", "chart", "targetRevision")
+_KUSTOMIZATIONS: Final = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
+
+
+class RenderRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What to render, apart from the tree.
+
+    Attributes:
+        source: The source as written in the Application.
+        app_name: Instance name of the application.
+        namespace: Destination namespace.
+        revision: Resolved commit.
+    """
+
+    source: dict[str, Any]
+    app_name: str
+    namespace: str
+    revision: str
+
+
+Renderer = Callable[[RecordingTree, Source, RenderRequest], RenderResult]
+
+
+def _plain(tree: RecordingTree, source: Source, _: RenderRequest) -> RenderResult:
+    return render_directory(tree, source.path, source.directory)
+
+
+BUILT_IN: Final[Mapping[str, Renderer]] = {SOURCE_TYPE: _plain}
+
+
+def render_source(
+    tree: FileTree, request: RenderRequest, renderers: Mapping[str, Renderer] = BUILT_IN
+) -> RenderResult:
+    """Renders a source.
+
+    Raises:
+        InputError: The source, an override or a manifest is wrong.
+        NotFoundError: The folder is not in the repository.
+        LimitError: Too much of something.
+    """
+    recording = RecordingTree(tree)
+    source = decode(request.source, Source, at="spec.source")
+    folder = clean_path(source.path, field="spec.source.path")
+    names = _names(recording, folder, source.path)
+    source = _with_overrides(recording, folder, names, request)
+    tool = choose_tool(source, names)
+    renderer = renderers.get(tool)
+    if renderer is None:
+        raise InputError(
+            f"{source.path or '.'} needs {tool}, which this installation does not have",
+            hint="plain manifests: " + ", ".join(sorted(renderers)),
+        )
+    return renderer(recording, source, request)
+
+
+def choose_tool(source: Source, names: set[str]) -> str:
+    """Which tool renders a source: `Helm`, `Kustomize`, `Plugin` or `Directory`.
+
+    Args:
+        source: The source after overrides.
+        names: Files in its folder.
+
+    Raises:
+        InputError: Several tools are configured at once.
+    """
+    explicit = [
+        tool
+        for tool, given in (
+            ("Kustomize", bool(source.kustomize)),
+            ("Helm", bool(source.helm)),
+            ("Directory", source.directory.explicit),
+            ("Plugin", bool(source.plugin)),
+        )
+        if given
+    ]
+    if len(explicit) > 1:
+        raise InputError(f"multiple application sources defined: {','.join(explicit)}")
+    if explicit:
+        return explicit[0]
+    if source.chart or "Chart.yaml" in names:
+        return "Helm"
+    return "Kustomize" if names & _KUSTOMIZATIONS else "Directory"
+
+
+def _names(tree: RecordingTree, folder: str, path: str) -> set[str]:
+    try:
+        return {name for name, is_dir, _ in tree.listdir(folder) if not is_dir}
+    except NotFoundError as error:
+        raise NotFoundError(f"{path}: app path does not exist") from error
+
+
+def _with_overrides(
+    tree: RecordingTree, folder: str, names: set[str], request: RenderRequest
+) -> Source:
+    """The source with the repository's own parameter files merged over it."""
+    merged = without_nulls(request.source)
+    for name in (_OVERRIDE, f".argocd-source-{request.app_name}.yaml"):
+        if name not in names:
+            continue
+        file = join(folder, name)
+        documents = load_documents(tree.read(file).decode("utf-8", "replace"), file=file)
+        patch = documents[0].value if documents else None
+        if patch is not None and not isinstance(patch, dict):
+            raise InputError("a parameter file must be a mapping", file=file, line=1)
+        merged = apply_merge_patch(merged, patch or {})
+    for field in _FIXED:
+        merged.pop(field, None)
+        if field in request.source:
+            merged[field] = request.source[field]
+    return decode(merged, Source, at="spec.source")
