@@ -41,7 +41,7 @@ def command(
     no_ui: bool,
 ) -> None:
     """Start everything and stay until Ctrl-C."""
-    from towline.app import run
+    from towline.app.main import run
 
     flags = {
         "data": data,

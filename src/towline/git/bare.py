@@ -41,13 +41,13 @@ class BareMirror:
     @property
     def tips(self) -> list[str]:
         """Commits that are here with all their history, newest last."""
-        self._opened()
+        self.open()
         return list(self._tips)
 
     def contains(self, oid: str) -> bool:
         """Whether the object is here."""
         try:
-            return oid in self._opened()
+            return oid in self.open()
         except (pygit2.GitError, ValueError):
             self.damaged = True
             return False
@@ -55,18 +55,18 @@ class BareMirror:
     def expand(self, prefix: str) -> str | None:
         """The one commit whose id begins so, or None when there is none or there are several."""
         try:
-            found = self._opened().get(prefix)
+            found = self.open().get(prefix)
             return str(found.peel(pygit2.Commit).id) if found is not None else None
         except (pygit2.GitError, ValueError, KeyError):
             return None
 
     def tree(self, commit: str) -> GitTree:
         """The files of a commit that is here."""
-        return GitTree(self._opened(), commit, damaged=self.mark_damaged)
+        return GitTree(self.open(), commit, damaged=self.mark_damaged)
 
     def commit_info(self, commit: str) -> CommitInfo:
         """What a commit that is here says about itself."""
-        return commit_info(self._opened(), commit)
+        return commit_info(self.open(), commit)
 
     def changed_files(self, old: str, new: str) -> tuple[str, ...]:
         """Paths that differ between two commits that are here, sorted.
@@ -74,7 +74,7 @@ class BareMirror:
         Raises:
             NotFoundError: One of them is not here.
         """
-        repository = self._opened()
+        repository = self.open()
         trees = []
         for commit in (old, new):
             found = repository.get(commit)
@@ -130,7 +130,8 @@ class BareMirror:
             self._repository.free()
             self._repository = None
 
-    def _opened(self) -> pygit2.Repository:
+    def open(self) -> pygit2.Repository:
+        """The repository, created or recreated when need be."""
         if self.damaged:
             self.reset()
         if self._repository is None:

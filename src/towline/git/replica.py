@@ -77,8 +77,12 @@ class Replica:
             if not missing:
                 return
             access = await self._access(given)
-            tips = self.bare.tips
-            await self._remote.fetch(str(self.bare.path), missing, tips, access)
+            await self._remote.fetch(str(self.bare.path), missing, self.bare.tips, access)
+            if self._missing(missing):
+                # What we claimed to have is not really here: start from nothing.
+                self.bare.reset()
+                self.bare.open()
+                await self._remote.fetch(str(self.bare.path), list(commits), (), access)
             absent = self._missing(missing)
             if absent:
                 raise NotFoundError(f"no such commit: {absent[0]}")

@@ -6,13 +6,43 @@ from typing import Any, Final
 
 from towline.argo.names import HELM_HOOK_WEIGHT, SYNC_WAVE
 
-_KINDS: Final = """
-Namespace NetworkPolicy ResourceQuota LimitRange PodSecurityPolicy PodDisruptionBudget
-ServiceAccount Secret SecretList ConfigMap StorageClass PersistentVolume PersistentVolumeClaim
-CustomResourceDefinition ClusterRole ClusterRoleList ClusterRoleBinding ClusterRoleBindingList Role
-RoleList RoleBinding RoleBindingList Service DaemonSet Pod ReplicationController ReplicaSet
-Deployment HorizontalPodAutoscaler StatefulSet Job CronJob IngressClass Ingress APIService
-""".split()
+_KINDS: Final = (
+    "Namespace",
+    "NetworkPolicy",
+    "ResourceQuota",
+    "LimitRange",
+    "PodSecurityPolicy",
+    "PodDisruptionBudget",
+    "ServiceAccount",
+    "Secret",
+    "SecretList",
+    "ConfigMap",
+    "StorageClass",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "CustomResourceDefinition",
+    "ClusterRole",
+    "ClusterRoleList",
+    "ClusterRoleBinding",
+    "ClusterRoleBindingList",
+    "Role",
+    "RoleList",
+    "RoleBinding",
+    "RoleBindingList",
+    "Service",
+    "DaemonSet",
+    "Pod",
+    "ReplicationController",
+    "ReplicaSet",
+    "Deployment",
+    "HorizontalPodAutoscaler",
+    "StatefulSet",
+    "Job",
+    "CronJob",
+    "IngressClass",
+    "Ingress",
+    "APIService",
+)
 _RANK: Final = {kind: rank for rank, kind in enumerate(_KINDS)}
 
 

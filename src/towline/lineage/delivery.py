@@ -59,7 +59,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """Where a commit is.
 
     Attributes:
-        status: `running`, `delivered`, `failed` or `built` (a run without a manifest commit).
+        status: `running`, `delivered`, `failed`, `built` (a run without a manifest commit) or
+            `superseded` (a newer commit was delivered first).
         failure: Why it stopped, empty while it goes on.
         stages: The stages reached, in order.
     """

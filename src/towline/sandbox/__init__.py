@@ -1,1 +1,25 @@
 """Child processes: limits, signals, buildah, base images."""
+
+from towline.sandbox.base_images import BaseImages, Candidate, ImageSource
+from towline.sandbox.buildah import Builder, BuilderOptions, BuildRequest
+from towline.sandbox.leftovers import reap
+from towline.sandbox.pip_settings import PipSettings, machine_settings
+from towline.sandbox.process import Child, Completed, Grace, Limits, run, spawn
+
+__all__ = [
+    "BaseImages",
+    "BuildRequest",
+    "Builder",
+    "BuilderOptions",
+    "Candidate",
+    "Child",
+    "Completed",
+    "Grace",
+    "ImageSource",
+    "Limits",
+    "PipSettings",
+    "machine_settings",
+    "reap",
+    "run",
+    "spawn",
+]

@@ -13,6 +13,7 @@ from towline.aio.clock import parse_rfc3339
 from towline.drydock.cluster import Obj
 from towline.drydock.node import restarts
 from towline.drydock.node.model import (
+    PULL_ERROR_SHOWN,
     TERMINAL,
     Command,
     ContainerSeen,
@@ -31,7 +32,8 @@ from towline.drydock.node.model import (
 from towline.drydock.node.pod_status import latest, recalled, status_of, sum_up
 
 _LIVENESS_GRACE = 30.0
-_PULL_ERROR_SHOWN = 2.0
+Step = tuple[Command | None, float | None, Note | None]
+_NOTHING: Step = (None, None, None)
 
 
 def decide(pod: Obj, world: World) -> Decision:
@@ -40,7 +42,7 @@ def decide(pod: Obj, world: World) -> Decision:
     if pod["metadata"].get("deletionTimestamp"):
         return _ending(pod, world)
     if (pod.get("status") or {}).get("phase") in TERMINAL:
-        return Decision(commands=_leave(world))
+        return Decision(tuple(_leave(world)))
     if overdue(pod, world.now):
         return _overdue(pod, world)
     return _running(pod, world)
@@ -100,37 +102,36 @@ def _has_started(world: World, seen: ContainerSeen | None) -> bool:
     return view is not None and view.started
 
 
-def _advance(
-    pod: Obj, container: Obj, world: World, *, init: bool
-) -> tuple[Command | None, float | None, Note | None]:
-    """The next step of one container: a command, a wait, or nothing."""
+def _advance(pod: Obj, container: Obj, world: World, *, init: bool) -> Step:
+    """The next step of one container: a command, a wait with its note, or nothing."""
     name = container["name"]
     seen = latest(world, name)
     if name in world.launching:
-        return None, None, None
+        return _NOTHING
     if seen is not None and seen.state == "running":
-        if seen.id in world.unhealthy and seen.id not in world.stopping:
-            grace = float(pod["spec"].get("terminationGracePeriodSeconds") or _LIVENESS_GRACE)
-            message = f"Container {name} failed liveness probe, will be restarted"
-            return Stop(seen.id, name, grace, message), None, None
-        return None, None, None
+        return _while_running(pod, seen, world)
     failure = world.failures.get(name)
-    if failure is not None:
-        left = (failure.retry_at - world.now).total_seconds()
-        if left > 0:
-            return (None, *_failed_wait(name, world, left))
+    if failure is not None and (left := (failure.retry_at - world.now).total_seconds()) > 0:
+        return (None, *_failed_wait(name, world, left))
     if seen is None:
         return Launch(name, 0, 0), None, None
     if seen.state == "created":
         return Launch(name, seen.attempt, seen.backoff), None, None
     if not restarts.should_restart(pod, container, seen, init=init):
-        return None, None, None
-    wait = restarts.restart_wait(seen, world.now)
-    if wait > 0:
+        return _NOTHING
+    if (wait := restarts.restart_wait(seen, world.now)) > 0:
         key = f"crash/{name}/{seen.attempt}"
-        note = Note("Warning", "BackOff", restarts.crash_event(seen), name, key)
-        return None, wait, note
+        return None, wait, Note("Warning", "BackOff", restarts.crash_event(seen), name, key)
     return Launch(name, seen.attempt + 1, restarts.next_backoff(seen)), None, None
+
+
+def _while_running(pod: Obj, seen: ContainerSeen, world: World) -> Step:
+    probe = world.unhealthy.get(seen.id)
+    if probe is None or seen.id in world.stopping:
+        return _NOTHING
+    grace = float(pod["spec"].get("terminationGracePeriodSeconds") or _LIVENESS_GRACE)
+    message = f"Container {seen.name} failed {probe} probe, will be restarted"
+    return Stop(seen.id, seen.name, grace, message), None, None
 
 
 def _failed_wait(name: str, world: World, left: float) -> tuple[float, Note | None]:
@@ -138,8 +139,8 @@ def _failed_wait(name: str, world: World, left: float) -> tuple[float, Note | No
     if failure.reason != "ErrImagePull":
         return left, None
     shown = (world.now - failure.at).total_seconds()
-    if shown < _PULL_ERROR_SHOWN:
-        return min(left, _PULL_ERROR_SHOWN - shown), None
+    if shown < PULL_ERROR_SHOWN:
+        return min(left, PULL_ERROR_SHOWN - shown), None
     text = failure.message.partition(": ")[0].removeprefix("failed to pull image ")
     key = f"pull/{name}/{failure.at.isoformat()}"
     return left, Note("Normal", "BackOff", f"Back-off pulling image {text}", name, key)

@@ -11,6 +11,8 @@ from towline.drydock.cluster import Obj
 from towline.drydock.network.sandboxes import Sandbox
 
 TERMINAL = frozenset({"Succeeded", "Failed"})
+PULL_ERROR_SHOWN = 2.0
+"""Seconds for which a failed pull shows as ErrImagePull before it shows as ImagePullBackOff."""
 
 
 class ContainerSeen(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +28,8 @@ class ContainerSeen(msgspec.Struct, frozen=True, kw_only=True):
         pid: Process id on the host while running.
         image_id: Identifier of the image.
         limited: Whether it has a memory limit.
+        reason: Why it ended, when the exit code alone does not say.
+        message: What it left as its last words.
     """
 
     id: str
@@ -88,7 +92,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
         launching: Names of containers that are being started.
         stopping: Ids of containers that are being stopped.
         probes: By container id.
-        unhealthy: Ids of containers that must be restarted because of a probe.
+        unhealthy: Ids of containers that must be restarted, with the probe that says so.
         drained: Whether connections in flight ended.
     """
 
@@ -101,7 +105,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     launching: frozenset[str] = frozenset()
     stopping: frozenset[str] = frozenset()
     probes: Mapping[str, ProbeView] = {}
-    unhealthy: frozenset[str] = frozenset()
+    unhealthy: Mapping[str, str] = {}
     drained: bool = False
 
 

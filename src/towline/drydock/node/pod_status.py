@@ -10,7 +10,7 @@ import msgspec
 from towline.aio.clock import parse_rfc3339, rfc3339
 from towline.drydock.cluster import Obj
 from towline.drydock.node import restarts
-from towline.drydock.node.model import TERMINAL, ContainerSeen, World
+from towline.drydock.node.model import PULL_ERROR_SHOWN, TERMINAL, ContainerSeen, World
 
 _OWN_CONDITIONS = (
     "PodReadyToStartContainers",
@@ -20,7 +20,6 @@ _OWN_CONDITIONS = (
     "PodScheduled",
 )
 _UNKNOWN = "The container could not be located when the pod was terminated"
-_PULL_ERROR_SHOWN = 2.0
 
 
 def latest(world: World, name: str) -> ContainerSeen | None:
@@ -33,10 +32,11 @@ def recalled(pod: Obj, world: World) -> World:
     """Adds containers that the status remembers and the engine does not (storage was lost)."""
     status = pod.get("status") or {}
     seen = {container.name for container in world.containers}
-    ghosts = []
-    for entry in [*_statuses(status, init=True), *_statuses(status, init=False)]:
-        if entry.get("containerID") and entry["name"] not in seen:
-            ghosts.append(_ghost(pod, entry, world.now))
+    ghosts = [
+        _ghost(pod, entry, world.now)
+        for entry in (*_statuses(status, init=True), *_statuses(status, init=False))
+        if entry.get("containerID") and entry["name"] not in seen
+    ]
     if not ghosts:
         return world
     return msgspec.structs.replace(world, containers=(*world.containers, *ghosts))
@@ -44,9 +44,9 @@ def recalled(pod: Obj, world: World) -> World:
 
 def _ghost(pod: Obj, entry: Obj, now: dt.datetime) -> ContainerSeen:
     state = entry.get("state") or {}
-    ended = state.get("terminated") or (entry.get("lastState") or {}).get("terminated")
-    lost = "running" in state or not ended
-    ended = {} if lost else ended
+    past = state.get("terminated") or (entry.get("lastState") or {}).get("terminated")
+    lost = "running" in state or not past
+    ended: Obj = {} if lost or past is None else past
     return ContainerSeen(
         id="",
         pod_uid=pod["metadata"]["uid"],
@@ -176,7 +176,7 @@ def _state(
 def _failure_view(container: Obj, world: World) -> Obj:
     failure = world.failures[container["name"]]
     shown = (world.now - failure.at).total_seconds()
-    if failure.reason == "ErrImagePull" and shown >= _PULL_ERROR_SHOWN:
+    if failure.reason == "ErrImagePull" and shown >= PULL_ERROR_SHOWN:
         image = container.get("image")
         text = f'Back-off pulling image "{image}": ErrImagePull: {failure.message}'
         return {"reason": "ImagePullBackOff", "message": text}
@@ -267,7 +267,7 @@ def _conditions(pod: Obj, status: Obj, world: World) -> list[Obj]:
     values["Ready"] = _gates(pod, old, values["ContainersReady"])
     kept = [entry for name, entry in old.items() if name not in _OWN_CONDITIONS]
     return [
-        *(_condition(name, *values[name], old.get(name), world.now) for name in _OWN_CONDITIONS),
+        *(_condition(name, values[name], old.get(name), world.now) for name in _OWN_CONDITIONS),
         *kept,
     ]
 
@@ -313,19 +313,13 @@ def _gates(
     return containers
 
 
-def _condition(
-    name: str, value: bool, reason: str, message: str, old: Obj | None, now: dt.datetime
-) -> Obj:
-    status = "True" if value else "False"
-    changed = old is None or old.get("status") != status
-    entry: Obj = {
-        "type": name,
-        "status": status,
-        "lastProbeTime": None,
-        "lastTransitionTime": rfc3339(now)
-        if changed or old is None
-        else old.get("lastTransitionTime") or rfc3339(now),
-    }
+def _condition(name: str, value: tuple[bool, str, str], old: Obj | None, now: dt.datetime) -> Obj:
+    holds, reason, message = value
+    status = "True" if holds else "False"
+    since = (old or {}).get("lastTransitionTime")
+    if old is None or old.get("status") != status or not since:
+        since = rfc3339(now)
+    entry: Obj = {"type": name, "status": status, "lastTransitionTime": since}
     if reason:
         entry["reason"] = reason
     if message:

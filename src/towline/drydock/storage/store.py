@@ -82,6 +82,7 @@ class Store:
         self._subscribers: dict[GroupResource, dict[Subscriber, None]] = {}
         self._observers: list[Callable[[Change], None]] = []
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="drydock-store")
+        self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._closed = False
         self.history = self._load()
 
@@ -267,6 +268,7 @@ class Store:
         if self._pending.get(key) is change:
             del self._pending[key]
         self.revision = change.rev
+        self._wake_waiters()
         self.history.append(change)
         for observe in self._observers:
             observe(change)
@@ -277,6 +279,28 @@ class Store:
             old.forget()
 
     # Observation
+
+    async def reached(self, revision: int, seconds: float) -> bool:
+        """Waits until a revision is committed; False when that took too long."""
+        if self.revision >= revision:
+            return True
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        entry = (revision, waiter)
+        self._waiters.append(entry)
+        try:
+            async with asyncio.timeout(seconds):
+                await waiter
+        except TimeoutError:
+            return False
+        finally:
+            if entry in self._waiters:
+                self._waiters.remove(entry)
+        return True
+
+    def _wake_waiters(self) -> None:
+        for revision, waiter in list(self._waiters):
+            if revision <= self.revision and not waiter.done():
+                waiter.set_result(None)
 
     def observe(self, observer: Callable[[Change], None]) -> None:
         """Calls `observer` for every change of every kind, before subscribers and writers hear."""

@@ -269,9 +269,7 @@ def _before_first_apply(
     fields = difference(union(changes.added.tree, changes.modified.tree), _NEVER_OWNED)
     if not fields:
         return {}
-    who = managed.identity_of(
-        managed.BEFORE_FIRST_APPLY, managed.UPDATE, api_version, subresource
-    )
+    who = managed.identity_of(managed.BEFORE_FIRST_APPLY, managed.UPDATE, api_version, subresource)
     return {who: Entry(who, api_version, stamp, fields)}
 
 
@@ -339,17 +337,13 @@ def _conflicts_left(
     allowed = field_set_of(applied, schema).tree
     for part in changes:
         allowed = difference(allowed, part.tree)
-    allowed = union(
-        allowed, {"f:metadata": {"f:annotations": {f"f:{LAST_APPLIED}": {}}}}
-    )
+    allowed = union(allowed, {"f:metadata": {"f:annotations": {f"f:{LAST_APPLIED}": {}}}})
     left = {who: difference(fields, allowed) for who, fields in conflicts.items()}
     return {who: fields for who, fields in left.items() if fields}
 
 
 def _conflict_error(conflicts: dict[Identity, Tree]) -> ApiError:
-    pairs = [
-        (who, path) for who in sorted(conflicts) for path in iterate(conflicts[who])
-    ]
+    pairs = [(who, path) for who in sorted(conflicts) for path in iterate(conflicts[who])]
     causes = [
         {
             "reason": "FieldManagerConflict",

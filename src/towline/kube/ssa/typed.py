@@ -99,9 +99,7 @@ def _compare_fields(old: Any, new: Any, node: SchemaNode, found: _Differences) -
             _compare_child(before, MISSING, child_schema(node, key), f"f:{key}", found)
 
 
-def _compare_child(
-    old: Any, new: Any, node: SchemaNode, element: str, found: _Differences
-) -> None:
+def _compare_child(old: Any, new: Any, node: SchemaNode, element: str, found: _Differences) -> None:
     if old is MISSING:
         found.added[element] = _all_fields(new, node)
         return
@@ -134,9 +132,7 @@ def _both(old: Any, new: Any, kind: type) -> bool:
     return isinstance(old, (kind, type(None))) and isinstance(new, (kind, type(None)))
 
 
-def _compare_items(
-    old: list[Any], new: list[Any], node: SchemaNode, found: _Differences
-) -> None:
+def _compare_items(old: list[Any], new: list[Any], node: SchemaNode, found: _Differences) -> None:
     before = _grouped(old, node)
     after = _grouped(new, node)
     item = node.items

@@ -53,9 +53,14 @@ class Meter:
 
     def room_for_text(self, size: int) -> None:
         """Counts a string before it is made."""
+        self.require_text(size)
+        self.charge(size // _CHARACTERS_PER_STEP)
+
+    def require_text(self, size: int) -> None:
+        """Checks the length of a string in the making, and counts one step."""
         if size > self.limits.text:
             raise LimitError(f"a string would be longer than {self.limits.text} characters")
-        self.charge(size // _CHARACTERS_PER_STEP)
+        self.charge()
 
     def room_for_items(self, size: int) -> None:
         """Counts a list or map before it is made or grown to this size."""

@@ -45,8 +45,12 @@ class Events:
                 if not done:
                     yield b": still here\n\n"
                     continue
-                yield f"event: change\ndata: {pending.result()}\n\n".encode()
+                try:
+                    topic = pending.result()
+                except StopAsyncIteration:
+                    return
                 pending = None
+                yield f"event: change\ndata: {topic}\n\n".encode()
         finally:
             if pending is not None:
                 pending.cancel()

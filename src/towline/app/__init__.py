@@ -1,0 +1,1 @@
+"""The composition root: builds every part once, owns every task, stops them in order."""

@@ -1,0 +1,332 @@
+"""Default values of built-in kinds that their OpenAPI schema does not express.
+
+Pure and idempotent. Addresses, ports and names are not allocated here.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+from towline.kube.refs import GroupVersionKind
+from towline.kube.schema.catalog import load_catalog
+from towline.kube.schema.pod_defaults import (
+    Obj,
+    change,
+    change_items,
+    default_pod,
+    default_template,
+    fill,
+)
+from towline.kube.schema.process import normalize
+
+_RBAC = "rbac.authorization.k8s.io"
+_ROLLING = {"maxUnavailable": "25%", "maxSurge": "25%"}
+
+
+def default_builtin(gvk: GroupVersionKind, obj: Obj) -> Obj:
+    """The object with the server's defaults; kinds without any come back as they are."""
+    rule = _RULES.get((gvk.group, gvk.kind))
+    return rule(obj) if rule else obj
+
+
+def normalize_builtin(gvk: GroupVersionKind, obj: Obj) -> Obj:
+    """The object in canonical form: quantities, times, empty and zero values (see `normalize`).
+
+    Raises:
+        InputError: A quantity is malformed.
+    """
+    kind = load_catalog().kind(gvk)
+    if kind is None:
+        return obj
+    normal: Obj = normalize(obj, kind.schema)
+    return normal
+
+
+def with_job_selector(job: Obj) -> Obj:
+    """A new Job's generated selector and labels; needs its uid. Manual selectors stay."""
+    spec = job.get("spec") or {}
+    if spec.get("manualSelector"):
+        return job
+    metadata = job.get("metadata") or {}
+    uid, name = metadata.get("uid", ""), metadata.get("name", "")
+    template = spec.get("template") or {}
+    template_meta = template.get("metadata") or {}
+    generated = {
+        "batch.kubernetes.io/controller-uid": uid,
+        "batch.kubernetes.io/job-name": name,
+        "controller-uid": uid,
+        "job-name": name,
+    }
+    labels = {**generated, **(template_meta.get("labels") or {})}
+    selector = spec.get("selector") or {}
+    match = {
+        **(selector.get("matchLabels") or {}),
+        "batch.kubernetes.io/controller-uid": uid,
+    }
+    return {
+        **job,
+        "spec": {
+            **spec,
+            "selector": {**selector, "matchLabels": match},
+            "template": {**template, "metadata": {**template_meta, "labels": labels}},
+        },
+    }
+
+
+def _spec(edit: Callable[[Obj], Obj]) -> Callable[[Obj], Obj]:
+    """A rule for the `spec` of an object."""
+
+    def rule(obj: Obj) -> Obj:
+        spec = obj.get("spec") or {}
+        edited = edit(spec)
+        return obj if edited is obj.get("spec") else {**obj, "spec": edited}
+
+    return rule
+
+
+def _with_template(spec: Obj) -> Obj:
+    return change(spec, "template", default_template)
+
+
+def _deployment(spec: Obj) -> Obj:
+    spec = fill(spec, {"replicas": 1, "revisionHistoryLimit": 10, "progressDeadlineSeconds": 600})
+    strategy = fill(spec.get("strategy") or {}, {"type": "RollingUpdate"})
+    if strategy["type"] == "RollingUpdate":
+        rolling = fill(strategy.get("rollingUpdate") or {}, _ROLLING)
+        strategy = {**strategy, "rollingUpdate": rolling}
+    return _with_template({**spec, "strategy": strategy})
+
+
+def _replica_set(spec: Obj) -> Obj:
+    return _with_template(fill(spec, {"replicas": 1}))
+
+
+def _stateful_set(spec: Obj) -> Obj:
+    spec = fill(
+        spec,
+        {
+            "replicas": 1,
+            "podManagementPolicy": "OrderedReady",
+            "revisionHistoryLimit": 10,
+        },
+    )
+    strategy = fill(spec.get("updateStrategy") or {}, {"type": "RollingUpdate"})
+    if strategy["type"] == "RollingUpdate":
+        rolling = fill(strategy.get("rollingUpdate") or {}, {"partition": 0})
+        strategy = {**strategy, "rollingUpdate": rolling}
+    retention = {"whenDeleted": "Retain", "whenScaled": "Retain"}
+    policy = fill(spec.get("persistentVolumeClaimRetentionPolicy") or {}, retention)
+    spec = {**spec, "updateStrategy": strategy, "persistentVolumeClaimRetentionPolicy": policy}
+    spec = change_items(spec, "volumeClaimTemplates", _claim_template)
+    return _with_template(spec)
+
+
+def _claim_template(claim: Obj) -> Obj:
+    typed = {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
+    return _claim({**typed, **claim})
+
+
+def _daemon_set(spec: Obj) -> Obj:
+    spec = fill(spec, {"revisionHistoryLimit": 10})
+    strategy = fill(spec.get("updateStrategy") or {}, {"type": "RollingUpdate"})
+    if strategy["type"] == "RollingUpdate":
+        limits = {"maxUnavailable": 1, "maxSurge": 0}
+        rolling = fill(strategy.get("rollingUpdate") or {}, limits)
+        strategy = {**strategy, "rollingUpdate": rolling}
+    return _with_template({**spec, "updateStrategy": strategy})
+
+
+def _job(spec: Obj) -> Obj:
+    if spec.get("completions") is None and spec.get("parallelism") is None:
+        spec = {**spec, "completions": 1, "parallelism": 1}
+    policy = "Failed" if spec.get("podFailurePolicy") else "TerminatingOrFailed"
+    spec = fill(
+        spec,
+        {
+            "parallelism": 1,
+            "backoffLimit": 6,
+            "completionMode": "NonIndexed",
+            "suspend": False,
+            "manualSelector": False,
+            "podReplacementPolicy": policy,
+        },
+    )
+    return _with_template(spec)
+
+
+def _cron_job(spec: Obj) -> Obj:
+    spec = fill(
+        spec,
+        {
+            "concurrencyPolicy": "Allow",
+            "suspend": False,
+            "successfulJobsHistoryLimit": 3,
+            "failedJobsHistoryLimit": 1,
+        },
+    )
+    return change(spec, "jobTemplate", lambda job: change(job, "spec", _with_template))
+
+
+def _service(spec: Obj) -> Obj:
+    spec = fill(spec, {"type": "ClusterIP", "sessionAffinity": "None"})
+    kind = spec["type"]
+    if spec["sessionAffinity"] == "ClientIP":
+        affinity = {"clientIP": {"timeoutSeconds": 10800}}
+        spec = fill(spec, {"sessionAffinityConfig": affinity})
+    spec = change_items(spec, "ports", _service_port)
+    if kind != "ExternalName":
+        families = {"ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack"}
+        spec = fill(spec, {"internalTrafficPolicy": "Cluster", **families})
+    if kind in {"NodePort", "LoadBalancer"} or (kind == "ClusterIP" and spec.get("externalIPs")):
+        spec = fill(spec, {"externalTrafficPolicy": "Cluster"})
+    if kind == "LoadBalancer":
+        spec = fill(spec, {"allocateLoadBalancerNodePorts": True})
+    return spec
+
+
+def _service_port(port: Obj) -> Obj:
+    port = fill(port, {"protocol": "TCP"})
+    if port.get("targetPort") in (None, "", 0):
+        return {**port, "targetPort": port.get("port")}
+    return port
+
+
+def _claim(claim: Obj) -> Obj:
+    spec = fill(claim.get("spec") or {}, {"volumeMode": "Filesystem"})
+    status = fill(claim.get("status") or {}, {"phase": "Pending"})
+    return {**claim, "spec": spec, "status": status}
+
+
+def _volume(volume: Obj) -> Obj:
+    defaults = {"persistentVolumeReclaimPolicy": "Retain", "volumeMode": "Filesystem"}
+    spec = fill(volume.get("spec") or {}, defaults)
+    status = fill(volume.get("status") or {}, {"phase": "Pending"})
+    return {**volume, "spec": spec, "status": status}
+
+
+def _secret(secret: Obj) -> Obj:
+    texts = secret.get("stringData")
+    if texts is not None:
+        encoded = {key: base64.b64encode(str(t).encode()).decode() for key, t in texts.items()}
+        secret = {key: value for key, value in secret.items() if key != "stringData"}
+        secret = {**secret, "data": {**(secret.get("data") or {}), **encoded}}
+    return fill(secret, {"type": "Opaque"})
+
+
+def _namespace(namespace: Obj) -> Obj:
+    metadata = namespace.get("metadata") or {}
+    name = metadata.get("name")
+    if name:
+        labels = {**(metadata.get("labels") or {}), "kubernetes.io/metadata.name": name}
+        if labels != metadata.get("labels"):
+            namespace = {**namespace, "metadata": {**metadata, "labels": labels}}
+    status = fill(namespace.get("status") or {}, {"phase": "Active"})
+    return {**namespace, "status": status}
+
+
+def _autoscaler(spec: Obj) -> Obj:
+    spec = fill(spec, {"minReplicas": 1})
+    if not spec.get("metrics") and "targetCPUUtilizationPercentage" not in spec:
+        target = {"type": "Utilization", "averageUtilization": 80}
+        metric = {"type": "Resource", "resource": {"name": "cpu", "target": target}}
+        spec = {**spec, "metrics": [metric]}
+    return spec
+
+
+def _autoscaler_any(obj: Obj) -> Obj:
+    if obj.get("apiVersion") == "autoscaling/v1":
+        return _spec(lambda spec: fill(spec, {"minReplicas": 1}))(obj)
+    return _spec(_autoscaler)(obj)
+
+
+def _network_policy(spec: Obj) -> Obj:
+    if not spec.get("policyTypes"):
+        types = ["Ingress", "Egress"] if spec.get("egress") else ["Ingress"]
+        spec = {**spec, "policyTypes": types}
+    for key in ("ingress", "egress"):
+        spec = change_items(
+            spec,
+            key,
+            lambda rule: change_items(rule, "ports", lambda port: fill(port, {"protocol": "TCP"})),
+        )
+    return spec
+
+
+def _role_binding(binding: Obj) -> Obj:
+    binding = change(binding, "roleRef", lambda role: fill(role, {"apiGroup": _RBAC}))
+    return change_items(binding, "subjects", _subject)
+
+
+def _subject(subject: Obj) -> Obj:
+    if subject.get("kind") in {"User", "Group"}:
+        return fill(subject, {"apiGroup": _RBAC})
+    return subject
+
+
+def _limit_range(spec: Obj) -> Obj:
+    return change_items(spec, "limits", _limit)
+
+
+def _limit(limit: Obj) -> Obj:
+    if limit.get("type") != "Container":
+        return limit
+    default = {**(limit.get("max") or {}), **(limit.get("default") or {})}
+    floor = {**default, **(limit.get("min") or {})}
+    request = {**floor, **(limit.get("defaultRequest") or {})}
+    found = {
+        key: value for key, value in (("default", default), ("defaultRequest", request)) if value
+    }
+    return {**limit, **found} if any(limit.get(k) != v for k, v in found.items()) else limit
+
+
+def _endpoints(obj: Obj) -> Obj:
+    return change_items(
+        obj,
+        "subsets",
+        lambda subset: change_items(subset, "ports", lambda port: fill(port, {"protocol": "TCP"})),
+    )
+
+
+def _endpoint_slice(obj: Obj) -> Obj:
+    return change_items(
+        obj,
+        "ports",
+        lambda port: fill({"name": "", **port}, {"protocol": "TCP"}),
+    )
+
+
+def _storage_class(obj: Obj) -> Obj:
+    return fill(obj, {"reclaimPolicy": "Delete", "volumeBindingMode": "Immediate"})
+
+
+def _priority_class(obj: Obj) -> Obj:
+    return fill(obj, {"preemptionPolicy": "PreemptLowerPriority"})
+
+
+_RULES: dict[tuple[str, str], Callable[[Obj], Obj]] = {
+    ("", "Pod"): default_pod,
+    ("", "PodTemplate"): _with_template,
+    ("", "ReplicationController"): _spec(_replica_set),
+    ("", "Service"): _spec(_service),
+    ("", "Secret"): _secret,
+    ("", "Namespace"): _namespace,
+    ("", "Endpoints"): _endpoints,
+    ("", "LimitRange"): _spec(_limit_range),
+    ("", "PersistentVolume"): _volume,
+    ("", "PersistentVolumeClaim"): _claim,
+    ("apps", "Deployment"): _spec(_deployment),
+    ("apps", "ReplicaSet"): _spec(_replica_set),
+    ("apps", "StatefulSet"): _spec(_stateful_set),
+    ("apps", "DaemonSet"): _spec(_daemon_set),
+    ("batch", "Job"): _spec(_job),
+    ("batch", "CronJob"): _spec(_cron_job),
+    ("autoscaling", "HorizontalPodAutoscaler"): _autoscaler_any,
+    ("networking.k8s.io", "NetworkPolicy"): _spec(_network_policy),
+    ("discovery.k8s.io", "EndpointSlice"): _endpoint_slice,
+    (_RBAC, "RoleBinding"): _role_binding,
+    (_RBAC, "ClusterRoleBinding"): _role_binding,
+    ("storage.k8s.io", "StorageClass"): _storage_class,
+    ("scheduling.k8s.io", "PriorityClass"): _priority_class,
+}

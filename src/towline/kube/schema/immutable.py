@@ -1,0 +1,211 @@
+"""What must not change in an update of a built-in object, and rules between its fields.
+
+Pure; the texts are those that GitOps engines and people match on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from towline.errors import InputError
+from towline.kube import quantity
+from towline.kube.refs import GroupVersionKind
+from towline.kube.schema.builtin_checks import Obj, check_object
+from towline.kube.schema.fielderror import FieldError, forbidden, invalid
+
+_FIXED = "field is immutable"
+_POD_EDITABLE = (
+    "pod updates may not change fields other than `spec.containers[*].image`,"
+    "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions "
+    "to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it "
+    "was previously negative)"
+)
+_SET_EDITABLE = (
+    "replicas",
+    "ordinals",
+    "template",
+    "updateStrategy",
+    "revisionHistoryLimit",
+    "persistentVolumeClaimRetentionPolicy",
+    "minReadySeconds",
+)
+_SET_TEXT = (
+    "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', "
+    "'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and "
+    "'minReadySeconds' are forbidden"
+)
+_CLAIM_TEXT = (
+    "spec is immutable after creation except resources.requests and volumeAttributesClassName "
+    "for bound claims"
+)
+
+
+def check_update(gvk: GroupVersionKind, old: Obj | None, new: Obj) -> list[FieldError]:
+    """What is wrong with a write of a built-in object.
+
+    Args:
+        gvk: Its kind.
+        old: The stored object; None for a create, which checks only the rules between fields.
+        new: What is to be stored, defaulted.
+
+    Returns:
+        The errors; empty when the write is fine.
+    """
+    errors = list(check_object(gvk, new))
+    rule = _RULES.get((gvk.group, gvk.kind))
+    if old is not None and rule is not None:
+        errors += rule(old, new)
+    return errors
+
+
+def _at(obj: Obj, *path: str) -> Any:
+    found: Any = obj
+    for key in path:
+        found = (found or {}).get(key)
+    return found
+
+
+def _fixed(old: Obj, new: Obj, *path: str) -> Iterator[FieldError]:
+    value = _at(new, *path)
+    if value != _at(old, *path):
+        yield invalid(".".join(path), value, _FIXED)
+
+
+def _workload(old: Obj, new: Obj) -> Iterator[FieldError]:
+    yield from _fixed(old, new, "spec", "selector")
+
+
+def _service(old: Obj, new: Obj) -> Iterator[FieldError]:
+    before, after = old.get("spec") or {}, new.get("spec") or {}
+    if "ExternalName" in {before.get("type"), after.get("type")}:
+        return
+    if before.get("clusterIP") and before["clusterIP"] != after.get("clusterIP"):
+        value = after.get("clusterIPs") or [after.get("clusterIP", "")]
+        yield invalid("spec.clusterIPs[0]", value, "may not change once set")
+    if before.get("type") == after.get("type") == "LoadBalancer" and before.get(
+        "loadBalancerClass"
+    ) != after.get("loadBalancerClass"):
+        value = after.get("loadBalancerClass")
+        yield invalid("spec.loadBalancerClass", value, "may not change once set")
+
+
+def _config(old: Obj, new: Obj) -> Iterator[FieldError]:
+    if not old.get("immutable"):
+        return
+    text = "field is immutable when `immutable` is set"
+    for key in ("immutable", "data", "binaryData"):
+        if old.get(key) != new.get(key):
+            yield forbidden(key, text)
+
+
+def _secret(old: Obj, new: Obj) -> Iterator[FieldError]:
+    yield from _fixed(old, new, "type")
+    yield from _config(old, new)
+
+
+def _stateful_set(old: Obj, new: Obj) -> Iterator[FieldError]:
+    before, after = old.get("spec") or {}, new.get("spec") or {}
+    if {k: v for k, v in before.items() if k not in _SET_EDITABLE} != {
+        k: v for k, v in after.items() if k not in _SET_EDITABLE
+    }:
+        yield forbidden("spec", _SET_TEXT)
+
+
+def _job(old: Obj, new: Obj) -> Iterator[FieldError]:
+    yield from _fixed(old, new, "spec", "selector")
+    yield from _fixed(old, new, "spec", "completionMode")
+    indexed = _at(new, "spec", "completionMode") == "Indexed"
+    if not indexed:
+        yield from _fixed(old, new, "spec", "completions")
+    suspended = _at(old, "spec", "suspend") and not _at(old, "status", "startTime")
+    if not suspended:
+        yield from _fixed(old, new, "spec", "template")
+
+
+def _claim(old: Obj, new: Obj) -> Iterator[FieldError]:
+    before, after = old.get("spec") or {}, new.get("spec") or {}
+    if _claim_fixed(before, after) != _claim_fixed(after, after):
+        yield forbidden("spec", _CLAIM_TEXT)
+        return
+    capacity = _at(old, "status", "capacity", "storage")
+    wanted = _at(new, "spec", "resources", "requests", "storage")
+    if capacity and wanted and _less(wanted, capacity):
+        path = "spec.resources.requests.storage"
+        yield forbidden(path, "field can not be less than status.capacity")
+
+
+def _claim_fixed(spec: Obj, latest: Obj) -> Obj:
+    """The part that must stay; a volume may be bound once, a class may be filled in."""
+    resources = {k: v for k, v in (spec.get("resources") or {}).items() if k != "requests"}
+    fixed = {**spec, "resources": resources}
+    fixed.pop("volumeAttributesClassName", None)
+    for key in ("volumeName", "storageClassName"):
+        if not spec.get(key) and latest.get(key):
+            fixed[key] = latest[key]
+    return fixed
+
+
+def _less(left: str, right: str) -> bool:
+    try:
+        return quantity.parse(left) < quantity.parse(right)
+    except InputError:
+        return False
+
+
+def _pod(old: Obj, new: Obj) -> Iterator[FieldError]:
+    before, after = _pod_fixed(old), _pod_fixed(new)
+    if not before.get("nodeName"):
+        # Binding sets the node once; gates may be lifted before it.
+        for spec in (before, after):
+            spec.pop("nodeName", None)
+            spec.pop("schedulingGates", None)
+    if before != after:
+        yield forbidden("spec", _POD_EDITABLE)
+
+
+def _pod_fixed(pod: Obj) -> Obj:
+    spec = dict(pod.get("spec") or {})
+    for key in ("containers", "initContainers"):
+        if key in spec:
+            spec[key] = [
+                {k: v for k, v in item.items() if k not in {"image", "resources"}}
+                for item in spec[key]
+            ]
+    for key in (
+        "activeDeadlineSeconds",
+        "tolerations",
+        "terminationGracePeriodSeconds",
+        "ephemeralContainers",
+    ):
+        spec.pop(key, None)
+    return spec
+
+
+def _role_binding(old: Obj, new: Obj) -> Iterator[FieldError]:
+    if old.get("roleRef") != new.get("roleRef"):
+        yield invalid("roleRef", new.get("roleRef"), "cannot change roleRef")
+
+
+def _storage_class(old: Obj, new: Obj) -> Iterator[FieldError]:
+    for key in ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"):
+        if old.get(key) != new.get(key):
+            yield forbidden(key, f"updates to {key} are forbidden.")
+
+
+_RBAC = "rbac.authorization.k8s.io"
+_RULES: dict[tuple[str, str], Callable[[Obj, Obj], Iterator[FieldError]]] = {
+    ("", "Pod"): _pod,
+    ("", "Service"): _service,
+    ("", "ConfigMap"): _config,
+    ("", "Secret"): _secret,
+    ("", "PersistentVolumeClaim"): _claim,
+    ("apps", "Deployment"): _workload,
+    ("apps", "ReplicaSet"): _workload,
+    ("apps", "DaemonSet"): _workload,
+    ("apps", "StatefulSet"): _stateful_set,
+    ("batch", "Job"): _job,
+    (_RBAC, "RoleBinding"): _role_binding,
+    (_RBAC, "ClusterRoleBinding"): _role_binding,
+    ("storage.k8s.io", "StorageClass"): _storage_class,
+}
