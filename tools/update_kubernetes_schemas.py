@@ -4,8 +4,8 @@ Run at maintenance time only (needs Go for its module client; users need neither
 
     python tools/update_kubernetes_schemas.py v1.36.1
 
-Reads, from the published Go modules, the OpenAPI v3 documents, the discovery documents, the protobuf
-descriptions and the JSON tags of the Go structures; writes four gzip files into
+Reads, from the published Go modules, the OpenAPI v3 documents, the discovery documents, the
+protobuf descriptions and the JSON tags of the Go structures; writes four gzip files into
 `src/towline/kube/schema/data/`. The modules are Apache-2.0; see NOTICE.
 """
 
@@ -175,12 +175,32 @@ def kind_entry(
     }
 
 
+def owns(schemas: dict[str, Any], definition: str, group: str, version: str, kind: str) -> bool:
+    """Whether a definition is the schema of that kind."""
+    gvk = {"group": group, "version": version, "kind": kind}
+    return gvk in schemas[definition].get("x-kubernetes-group-version-kind", ())
+
+
 # --- Go structures: which fields an encoder leaves out or always writes --------------------------
 
 STRUCT = re.compile(r"^type (\w+) struct \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 ALIAS = re.compile(r"^(?:type )?\t?(\w+) (string|bool|u?int\d*|\[\]\S+|map\[\S+)\s*$", re.MULTILINE)
 FIELD = re.compile(r"^\t(?:(\w+)\s+)?([\w.*\[\]]+)\s+`(.*)`", re.MULTILINE)
 TAG = re.compile(r'(\w+):"([^"]*)"')
+
+
+GO_KINDS = (
+    (r"\*.*", "pointer"),
+    (r"\[\]byte", "bytes"),
+    (r"\[.*", "list"),
+    (r"map\[.*", "map"),
+    (r"string", "string"),
+    (r"bool", "bool"),
+    (r"u?int\d*|float\d+|byte", "int"),
+    (r"(metav1\.)?(Micro)?Time", "time"),
+    (r"(.*\.)?Quantity", "quantity"),
+    (r"(.*\.)?IntOrString", "intstr"),
+)
 
 
 class GoTypes:
@@ -191,6 +211,7 @@ class GoTypes:
         self.aliases: dict[str, str] = {}
 
     def add(self, folder: Path, package: str) -> None:
+        """Reads the types of one package."""
         for path in sorted(folder.glob("*.go")):
             if path.name.endswith("_test.go") or path.name.startswith("zz_"):
                 continue
@@ -213,20 +234,9 @@ class GoTypes:
 
     def kind(self, type_: str, package: str) -> str:
         """What the Go type is to an encoder: string, bool, int, list, map, struct, any..."""
-        if type_.startswith("*"):
-            return "pointer"
-        if type_.startswith("["):
-            return "bytes" if type_ == "[]byte" else "list"
-        if type_.startswith("map["):
-            return "map"
-        if type_ in {"string", "bool"}:
-            return type_
-        if re.fullmatch(r"u?int\d*|float\d+|byte", type_):
-            return "int"
-        if type_.endswith(("metav1.Time", "metav1.MicroTime")) or type_ in {"Time", "MicroTime"}:
-            return "time"
-        if type_.endswith(("Quantity", "IntOrString")):
-            return "quantity" if type_.endswith("Quantity") else "intstr"
+        for pattern, kind in GO_KINDS:
+            if re.fullmatch(pattern, type_):
+                return kind
         for owner in (
             package,
             "io.k8s.api.core.v1",
@@ -345,7 +355,13 @@ def main(version: str) -> None:
     roots = {kind["schema"] for kind in kinds}
     roots |= {f"{root}List" for root in roots if f"{root}List" in condensed}
     roots |= {root for root in EXTRA_ROOTS if root in condensed}
-    roots |= {"io.k8s.api.autoscaling.v1.Scale", "io.k8s.api.policy.v1.Eviction"}
+    for kind in kinds:
+        for group, served, name, _ in kind["subresources"].values():
+            roots |= {
+                definition
+                for definition in condensed
+                if owns(condensed, definition, group, served, name)
+            }
     names = closure(roots & condensed.keys(), condensed)
 
     types = GoTypes()

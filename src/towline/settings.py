@@ -33,7 +33,8 @@ class GitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Where repository URLs really lead.
 
     Attributes:
-        aliases: Host -> base URL that takes its place, for mirrors and air-gapped sites.
+        aliases: Host -> base URL that takes its place, for mirrors and air-gapped sites;
+            `embedded` stands for the local forge.
     """
 
     aliases: dict[str, str] = {}
@@ -178,6 +179,18 @@ def parse_mapping(text: str, *, setting: str) -> dict[str, str]:
             raise SettingsError(f"{setting}: {item!r} is not KEY=VALUE")
         result[key.strip()] = value.strip()
     return result
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """Reads `HOST:PORT`.
+
+    Raises:
+        SettingsError: When it is not one.
+    """
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdecimal() or int(port) > 65535:
+        raise SettingsError(f"{text!r} is not HOST:PORT", hint="such as 127.0.0.1:0")
+    return host, int(port)
 
 
 def _from_file(path: Path) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ class Broadcast(Generic[T]):
             queue.append(notice)
             ready.set()
 
-    async def subscribe(self) -> AsyncIterator[T]:
+    async def subscribe(self) -> AsyncGenerator[T, None]:
         """Yields notices from now on until the caller stops reading."""
         queue: deque[T] = deque(maxlen=self._depth)
         ready = asyncio.Event()

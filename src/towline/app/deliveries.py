@@ -105,9 +105,7 @@ def _overtaken(deliveries: list[Delivery]) -> list[Delivery]:
     result = []
     for delivery in deliveries:
         late = delivery.status == "running" and delivery.run.pipeline in delivered
-        result.append(
-            msgspec.structs.replace(delivery, status="superseded") if late else delivery
-        )
+        result.append(msgspec.structs.replace(delivery, status="superseded") if late else delivery)
         if delivery.status == "delivered":
             delivered.add(delivery.run.pipeline)
     return result

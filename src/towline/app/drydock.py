@@ -71,7 +71,7 @@ class DrydockProcess:
             self._argv += ["--mirror", f"{host}={location}"]
         self._environment = {name: environment[name] for name in _PASSED_ON if name in environment}
         self._child: Child | None = None
-        self._stopping = False
+        self._stopping = asyncio.Event()
 
     async def start(self) -> None:
         """Starts it and waits until it serves.
@@ -101,11 +101,11 @@ class DrydockProcess:
     async def supervise(self) -> None:
         """Starts it again whenever it dies, until `stop`; never returns before."""
         delay = 0.2
-        while not self._stopping:
+        while not self._stopping.is_set():
             if self._child is None:
                 return
             code = await self._child.wait()
-            if self._stopping:
+            if self._stopping.is_set():
                 return
             _log.error("the embedded cluster ended exit_code=%d restart_in=%.1fs", code, delay)
             await asyncio.sleep(delay)
@@ -114,7 +114,7 @@ class DrydockProcess:
 
     async def stop(self) -> None:
         """Stops it and its containers."""
-        self._stopping = True
+        self._stopping.set()
         if self._child is not None and self._child.exit_code is None:
             await self._child.stop(_STOP)
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from towline.settings import parse_mapping, split_address
+
 
 @click.group()
 def command() -> None:
@@ -36,4 +38,25 @@ def serve(
     stop_containers: bool,
 ) -> None:
     """Serve a Kubernetes API, with controllers and a node, until Ctrl-C."""
-    raise NotImplementedError
+    import logging
+
+    import uvloop
+
+    from towline.drydock.server import DrydockConfig, serve_until_signal
+
+    logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    host, port = split_address(listen)
+    options = {
+        "registry_mirrors": parse_mapping(",".join(mirror), setting="--mirror"),
+        "stop_on_exit": stop_containers,
+    }
+    config = DrydockConfig(
+        data_dir=data.expanduser().absolute(),
+        kubeconfig=kubeconfig.expanduser().absolute(),
+        host=host,
+        port=port,
+        node=node,
+        node_options=options if node != "none" else {},
+        sync=sync,
+    )
+    uvloop.run(serve_until_signal(config, ready=lambda url: click.echo(f"ready {url}")))

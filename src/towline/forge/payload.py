@@ -14,7 +14,10 @@ import msgspec
 ZERO = "0" * 40
 
 _NAMESPACE = uuid.UUID("6f0c0d54-6a5e-5b6c-9a53-7b1f3f0c2b11")
-_MAX_FILES = 5000
+# What a body may hold, so that it fits through the intake whatever the characters are.
+_MAX_PATHS = 150_000
+_MAX_MESSAGE = 2000
+_MAX_NAME = 200
 
 
 class CommitView(Protocol):
@@ -108,8 +111,8 @@ def push_body(
     web_url = f"{base_url}/{change.full_name}"
     owner, _, name = change.full_name.partition("/")
     listed = [_commit(commit, web_url) for commit in commits]
-    paths = sum(len(c.added) + len(c.modified) + len(c.removed) for c in commits)
-    if paths > _MAX_FILES or not complete:
+    paths = sum(len(path) + 3 for c in commits for path in (*c.added, *c.modified, *c.removed))
+    if paths > _MAX_PATHS or not complete:
         listed = [{**entry, "added": None, "modified": None, "removed": None} for entry in listed]
     pusher = {"name": change.pusher or (commits[-1].committer if commits else "")}
     return msgspec.json.encode(
@@ -147,11 +150,11 @@ def _commit(commit: CommitView, web_url: str) -> dict[str, Any]:
         "id": commit.id,
         "tree_id": commit.tree,
         "distinct": True,
-        "message": commit.message[:10_000],
+        "message": commit.message[:_MAX_MESSAGE],
         "timestamp": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "url": f"{web_url}/commit/{commit.id}",
-        "author": {"name": commit.author, "email": commit.email},
-        "committer": {"name": commit.committer},
+        "author": {"name": commit.author[:_MAX_NAME], "email": commit.email[:_MAX_NAME]},
+        "committer": {"name": commit.committer[:_MAX_NAME]},
         "added": list(commit.added),
         "modified": list(commit.modified),
         "removed": list(commit.removed),

@@ -205,7 +205,9 @@ def redirected(url: RepoURL, location: str) -> RepoURL:
     """
     base = location.partition("?")[0]
     suffix = "/info/refs"
-    if base.startswith("/"):
+    if base.startswith("//"):
+        base = f"{url.scheme}:{base}"
+    elif base.startswith("/"):
         base = f"{url.scheme}://{url.authority}{base}"
     if not base.endswith(suffix):
         raise DeniedError(f"{url} redirects to something that is not a git repository")

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 import orjson
 
-from towline.argo.application import IgnoreRule
+from towline.argo.application import IgnoreRule, without_nulls
 from towline.argo.names import FIELD_MANAGER, LAST_APPLIED
 from towline.gitops.live import LiveObject
 from towline.gitops.normalize import normalize, without_ignored
@@ -60,8 +60,8 @@ def predict(
         schemas: Schemas of built-in kinds.
     """
     gvk, schema = target.gvk, schemas(target.gvk)
-    wanted = _clean(target.object, target, rules.ignore)
-    current = _clean(live, target, rules.ignore)
+    wanted = _clean(target.object, target, rules.ignore, schema)
+    current = _clean(live, target, rules.ignore, schema)
     if rules.server_side:
         predicted = server_side_apply(
             _with_managers(current, live),
@@ -119,12 +119,22 @@ def _merged(
     if schema is not None:
         patch = create_three_way_strategic(before, wanted, current, schema)
         return apply_strategic_patch(current, patch, schema)
-    patch = three_way_merge(before, wanted, _reduced(current, before))
-    return apply_merge_patch(current, patch)
+    reduced: dict[str, Any] = _reduced(current, before)
+    patch = three_way_merge(before, wanted, reduced)
+    merged: dict[str, Any] = apply_merge_patch(current, patch)
+    return merged
 
 
-def _clean(obj: dict[str, Any], target: Target, ignore: Sequence[IgnoreRule]) -> dict[str, Any]:
-    return without_ignored(normalize(obj, target.gvk), target.key, ignore)
+def _clean(
+    obj: dict[str, Any],
+    target: Target,
+    ignore: Sequence[IgnoreRule],
+    schema: SchemaNode | None,
+) -> dict[str, Any]:
+    plain = normalize(obj, target.gvk)
+    if schema is not None:
+        plain = without_nulls(plain)  # in built-in kinds null is absent
+    return without_ignored(plain, target.key, ignore)
 
 
 def _without_namespace(obj: dict[str, Any]) -> dict[str, Any]:

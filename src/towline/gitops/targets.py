@@ -79,6 +79,14 @@ def settle(
         for key, times in named.items()
         if times > 1
     ]
+    conditions += [
+        Condition(
+            ConditionType.INVALID_SPEC_ERROR,
+            f"Namespace for {t.key.name} {t.gvk.api_version}, Kind={t.gvk.kind} is missing.",
+        )
+        for t in targets
+        if not t.key.namespace and scope(t.gvk)
+    ]
     last = {
         target.key if target.key.name else (target.key, position): target
         for position, target in enumerate(targets)

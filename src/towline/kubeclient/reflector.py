@@ -27,6 +27,7 @@ MAX_LINE = 32 * 1024 * 1024
 BACKOFF_BASE = 0.05
 BACKOFF_CAP = 30.0
 STALE_LISTS = 3
+QUIET_ATTEMPTS = 5
 
 _JSON = "application/json"
 _METADATA_LIST = f"{_JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{_JSON}"
@@ -166,7 +167,9 @@ class Reflector:
 
     async def _failed(self, why: str, retry_after: float | None) -> None:
         self.failure = why
-        _log.warning("watch interrupted kind=%s error=%s", self._name, why)
+        # A stream that is cut now and then is ordinary; one that stays cut is not.
+        level = logging.WARNING if self._attempts >= QUIET_ATTEMPTS else logging.DEBUG
+        _log.log(level, "watch interrupted kind=%s error=%s", self._name, why)
         await self._wait(retry_after)
 
     async def _wait(self, retry_after: float | None) -> None:

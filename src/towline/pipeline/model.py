@@ -239,9 +239,7 @@ def _check(spec: PipelineSpec) -> None:
         good = "\n" not in line and not line.lstrip().startswith("-")
         _require(good, f"spec.build.constraints[{index}]", "must be one pip constraint, no option")
     poll = _duration(spec.triggers.poll, "spec.triggers.poll") if spec.triggers.poll else None
-    _require(
-        poll is None or poll >= MIN_POLL_SECONDS, "spec.triggers.poll", "must be at least 10s"
-    )
+    _require(poll is None or poll >= MIN_POLL_SECONDS, "spec.triggers.poll", "must be at least 10s")
     _require(_duration(spec.timeout, "spec.timeout") > 0, "spec.timeout", "must be above zero")
     _require(1 <= spec.concurrency.limit <= 64, "spec.concurrency.limit", "must be 1 to 64")
     _require(1 <= spec.retention.runs <= 100_000, "spec.retention.runs", "must be 1 to 100000")

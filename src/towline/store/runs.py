@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from typing import Any
 
@@ -37,6 +38,7 @@ class Runs:
         self._database = database
         self._changes = changes
         self._clock = clock
+        self._ends: dict[str, asyncio.Event] = {}
 
     async def create(self, new: NewRun) -> Run:
         """Registers a queued run with the next number of its pipeline.
@@ -118,11 +120,30 @@ class Runs:
 
     async def finish(self, run_id: str, result: str, *, error: str = "") -> Run:
         """Ends a run; the first end counts."""
-        return await self._change(
+        run = await self._change(
             run_id,
             {"state": "finished", "result": result, "error": error[:4000]},
             finished_at=stamp(self._clock.now()),
         )
+        if ended := self._ends.pop(run_id, None):
+            ended.set()
+        return run
+
+    async def wait_finished(self, run_id: str) -> Run:
+        """Waits until the run is finished, and returns it.
+
+        Raises:
+            NotFoundError: There is no such run.
+        """
+        while True:
+            ended = self._ends.setdefault(run_id, asyncio.Event())
+            run = await self.get(run_id)
+            if run is None:
+                raise NotFoundError(f"there is no run {run_id}")
+            if run.state == "finished":
+                self._ends.pop(run_id, None)
+                return run
+            await ended.wait()
 
     async def request_cancel(self, run_id: str) -> Run:
         """Asks for a run to be stopped; whoever runs it sees the change."""

@@ -81,6 +81,7 @@ class FakeApi:
         self.requests.append(
             (request.method, request.path, dict(request.query), dict(request.headers), body)
         )
+        await self.publish()
         if self.answers and (answer := self.answers[0](request)) is not None:
             self.answers.pop(0)
             return answer
@@ -93,6 +94,9 @@ class FakeApi:
             return web.Response(status=404, text="404 page not found\n")
         if not parts:
             return self.legacy_resources(at)
+        return await self.resource(request, at, parts)
+
+    async def resource(self, request: web.Request, at: str, parts: list[str]) -> web.StreamResponse:
         namespace = ""
         if parts[0] == "namespaces" and len(parts) > 2:
             namespace, parts = parts[1], parts[2:]
@@ -107,6 +111,11 @@ class FakeApi:
         if request.query.get("watch"):
             return await self.watch(request, where, namespace)
         return self.list(request, where, namespace)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Waits for a request that makes the condition true."""
+        async with asyncio.timeout(10), self.changed:
+            await self.changed.wait_for(condition)
 
     def list(self, request: web.Request, where: str, namespace: str) -> web.Response:
         items = [

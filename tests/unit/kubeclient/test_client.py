@@ -51,7 +51,7 @@ async def test_list_reads_every_page_and_names_the_kind(
 async def test_unknown_kind_is_asked_for_again_and_then_an_error(
     api: Any, client: KubeClient
 ) -> None:
-    with pytest.raises(UnknownKindError, match='no matches for kind "Widget" in version "ex.com'):
+    with pytest.raises(UnknownKindError, match=r'no matches for kind "Widget" in version "ex\.com'):
         await client.get(WIDGET, "default", "w")
     api.kinds["ex.com/v1"] = {"widgets": ("Widget", True)}
     assert await client.get(WIDGET, "default", "w") is None

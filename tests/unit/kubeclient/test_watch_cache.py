@@ -203,9 +203,7 @@ async def test_r20_list_from_a_lagging_replica_deletes_nothing(
     api.oldest += 1
     lists = len(api.requests)
     await api.cut_watches()
-    async with asyncio.timeout(10):
-        while len([r for r in api.requests[lists:] if r[1].endswith("maps")]) < 3:
-            await asyncio.sleep(0.01)
+    await api.until(lambda: len([r for r in api.requests[lists:] if r[1].endswith("maps")]) >= 3)
     assert names(cache) == ["a", "b"]
     api.stored["v1/configmaps"]["default", "b"] = lost
     api.list_revision = None
@@ -240,9 +238,7 @@ async def test_failing_subscriber_stops_nobody(
 
 
 @pytest.mark.asyncio
-async def test_not_synced_in_time_names_what_lacks(
-    api: Any, client: KubeClient
-) -> None:
+async def test_not_synced_in_time_names_what_lacks(api: Any, client: KubeClient) -> None:
     cache = WatchCache(client, SystemClock())
     with pytest.raises(TransientError, match="waiting for: discovery"):
         await cache.synced(0.01)

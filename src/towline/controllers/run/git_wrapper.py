@@ -34,6 +34,7 @@ ATTEMPTS = 10
 _TAKES_VALUE = {"-C", "-c", "--git-dir", "--work-tree", "--namespace", "--exec-path"}
 _PUSH_VALUES = {"--repo", "-o", "--push-option", "--receive-pack", "--exec"}
 _FORCING = {"-f", "--force", "--mirror", "--force-if-includes"}
+_NOT_A_BRANCH = {"-n", "--dry-run", "--tags", "-d", "--delete", "--all", "--prune"}
 _URL = re.compile(r"(?P<scheme>[a-z+]+)://(?:(?P<user>[^/@]*)@)?(?P<host>[^/]+)(?P<path>/.*)?$")
 _SCP = re.compile(r"(?:(?P<user>[\w.-]+)@)?(?P<host>[\w.-]+):(?P<path>(?!//)[^:]+)$")
 _MOVED = re.compile(
@@ -56,7 +57,7 @@ class Wrapper:
         self.config = config
         self.front, self.verb, self.rest = split(arguments)
 
-    def main(self) -> int:
+    def main(self) -> int:  # noqa: RET503  # the last line does not return
         """Does it; returns the exit code."""
         self.rest = [self.rewritten(word) for word in self.rest]
         if self.verb == "commit":
@@ -65,7 +66,6 @@ class Wrapper:
             return self.push()
         argv = [self.config["git"], *self.front, *([self.verb] if self.verb else []), *self.rest]
         os.execve(argv[0], argv, self.environment())  # noqa: S606  # no shell: it becomes git
-        return 127
 
     def commit(self) -> int:
         """Commits with the run's trailers."""
@@ -145,48 +145,52 @@ class Wrapper:
         base = self.output("merge-base", upstream, head)
         span = f"{base}..{upstream}" if base else upstream
         form = f"%(trailers:key={COMMIT_TRAILER},valueonly,separator=%x00)"
-        there = set(self.output("log", f"--format={form}", span).replace("\0", "\n").split("\n"))
-        own = self.output(
-            "rev-list",
-            "--reverse",
-            "--no-merges",
-            "--cherry-pick",
-            "--right-only",
-            f"{upstream}...{head}",
-        ).split()
-        return [
-            commit
-            for commit in own
-            if not there
-            & (set(self.output("log", "-1", f"--format={form}", commit).split("\n")) - {""})
-        ]
+        there = self.values(form, span) - {""}
+        options = ("--reverse", "--no-merges", "--cherry-pick", "--right-only")
+        own = self.output("rev-list", *options, f"{upstream}...{head}").split()
+        return [commit for commit in own if not there & self.values(form, "-1", commit)]
+
+    def values(self, form: str, *span: str) -> set[str]:
+        """Values of a trailer in a span of commits."""
+        return set(re.split(r"[\0\n]", self.output("log", f"--format={form}", *span)))
 
     def replay(self, upstream: str, picks: list[str]) -> str:
         """Applies commits on top of another in a work tree of its own; returns the new head."""
-        folder = tempfile.mkdtemp(prefix="replay-", dir=os.path.dirname(self.config["counter"]))
-        place = os.path.join(folder, "tree")
+        folder = Path(tempfile.mkdtemp(prefix="replay-", dir=Path(self.config["counter"]).parent))
+        place = str(folder / "tree")
         if self.call([*self.front, "worktree", "add", "--quiet", "--detach", place, upstream]) != 0:
             return ""
-        inside = ["-C", place]
         try:
             for commit in picks:
-                code, _ = self.call_tee([*inside, "cherry-pick", "--allow-empty-message", commit])
-                if code == 0:
-                    continue
-                changed = self.status(*inside, "diff", "--cached", "--quiet")
-                unmerged = self.text(*inside, "ls-files", "--unmerged")
-                if changed or unmerged or self.status(*inside, "cherry-pick", "--skip"):
-                    self.status(*inside, "cherry-pick", "--abort")
+                if not self.pick(place, commit):
                     return ""
-            return self.text(*inside, "rev-parse", "HEAD")
+            return self.text("-C", place, "rev-parse", "HEAD")
         finally:
             self.status(*self.front, "worktree", "remove", "--force", place)
             shutil.rmtree(folder, ignore_errors=True)
 
+    def pick(self, place: str, commit: str) -> bool:
+        """Applies one commit in a work tree; one that changes nothing there is left out."""
+        inside = ["-C", place]
+        who = self.output("log", "-1", "--format=%cn%x00%ce", commit).split("\0")
+        name, email = (*who, "", "")[:2]
+        identity = ["-c", f"user.name={name}", "-c", f"user.email={email}"]
+        if (
+            self.call_tee([*inside, *identity, "cherry-pick", "--allow-empty-message", commit])[0]
+            == 0
+        ):
+            return True
+        changed = self.status(*inside, "diff", "--cached", "--quiet")
+        unmerged = self.text(*inside, "ls-files", "--unmerged")
+        if not changed and not unmerged:
+            return self.status(*inside, "cherry-pick", "--skip") == 0
+        self.status(*inside, "cherry-pick", "--abort")
+        return False
+
     def record(self) -> None:
         """Notes what was pushed for the runner."""
         remote, specs = push_target(self.rest)
-        if any(word in {"-n", "--dry-run"} for word in self.rest):
+        if _NOT_A_BRANCH.intersection(self.rest):
             return
         target = self.target()
         branch = target[1] if target else (specs[-1].rpartition(":")[2] if specs else "")
@@ -309,7 +313,7 @@ def forced(words: list[str]) -> str:
         if word == "--":
             literal = True
         name = word.partition("=")[0]
-        short = re.fullmatch(r"-[a-zA-Z]+", word) and "f" in word and word not in {"-o"}
+        short = re.fullmatch(r"-[a-zA-Z]+", word) and "f" in word
         if name in _FORCING or name == "--force-with-lease" or short:
             return word
     return ""

@@ -182,9 +182,7 @@ def _candidates(network: ipaddress.IPv4Network, rng: Random) -> Iterator[str]:
         yield str(network[index])
 
 
-def _ports(
-    ports: list[Obj], used: InUse, own: InUse, rng: Random, *, choose: bool
-) -> list[Obj]:
+def _ports(ports: list[Obj], used: InUse, own: InUse, rng: Random, *, choose: bool) -> list[Obj]:
     taken = set(used.ports)
     result = []
     for index, port in enumerate(ports):

@@ -55,9 +55,7 @@ def make_server(folder: Path, names: Sequence[str], now: dt.datetime, *, days: i
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(sign_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False
-        )
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
     write_private(folder / "server.key", _key_pem(key))

@@ -150,7 +150,8 @@ def _check(version: str, match: str, token: Token | None) -> None:
     if token is not None:
         raise refuse_options(
             forbidden(
-                "resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided"
+                "resourceVersionMatch",
+                "resourceVersionMatch is forbidden when continue is provided",
             )
         )
     if not version:
@@ -177,7 +178,9 @@ async def _reach(store: Store, revision: int) -> None:
         f"Timeout: {text}",
         reason="Timeout",
         details={
-            "causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],
+            "causes": [
+                {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
+            ],
             "retryAfterSeconds": 1,
         },
     )
@@ -197,6 +200,8 @@ def _decode(text: str) -> Token:
     except (ValueError, KeyError, TypeError) as error:
         raise bad_request(f"continue key is not valid: {error}") from error
     if not known:
-        raise bad_request("continue key is not valid: server does not recognize this encoded version")
+        raise bad_request(
+            "continue key is not valid: server does not recognize this encoded version"
+        )
     namespace, _, name = start.rstrip("\x00").strip("/").rpartition("/")
     return Token(rev, (namespace, name))

@@ -1,4 +1,4 @@
-"""Which form of answer a client wants: JSON or YAML, whole objects, tables or metadata only. Pure."""
+"""Which form of answer a client wants: JSON or YAML; whole objects, tables or metadata. Pure."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 from collections import OrderedDict
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -121,9 +122,23 @@ def _info(kind: ServedKind) -> KindInfo:
     )
 
 
+def _published(raw: Any) -> Any:
+    """A schema with its references as paths within the document."""
+    if isinstance(raw, list):
+        return [_published(each) for each in raw]
+    if not isinstance(raw, Mapping):
+        return raw
+    shown = {name: _published(value) for name, value in raw.items()}
+    reference = shown.get("$ref")
+    if isinstance(reference, str) and not reference.startswith("#"):
+        shown["$ref"] = f"{_REF}{reference}"
+    return shown
+
+
 def _kind_schema(kind: ServedKind) -> Obj:
-    raw = {name: value for name, value in kind.schema.raw.items() if name != "properties"}
-    own = kind.schema.raw.get("properties") or {}
+    whole = _published(kind.schema.raw)
+    raw: Obj = {name: value for name, value in whole.items() if name != "properties"}
+    own = whole.get("properties") or {}
     properties = {
         **own,
         "apiVersion": {"type": "string", "description": "Group and version of the object."},

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
-from towline.drydock.refusals import bad_request
 from towline.drydock.api.messages import Request, Stream
+from towline.drydock.refusals import bad_request
+
+_REFUSAL_SECONDS = 0.5
 
 
 class PodLogs(Protocol):
@@ -42,7 +45,9 @@ async def open_logs(request: Request, logs: PodLogs | None, pod: dict[str, Any])
     meta = pod["metadata"]
     container = container_of(pod, request.param("container"))
     if logs is None:
-        return Stream(_nothing(), content_type="text/plain")
+        raise bad_request(
+            f'container "{container}" in pod "{meta["name"]}" is waiting to start: no node runs it'
+        )
     chunks = logs.stream(
         meta["namespace"],
         meta["name"],
@@ -54,10 +59,15 @@ async def open_logs(request: Request, logs: PodLogs | None, pod: dict[str, Any])
         timestamps=request.flag("timestamps"),
         limit_bytes=request.integer("limitBytes"),
     )
-    if request.flag("follow"):
-        # An error has to come before the headers; a follower may otherwise wait long for bytes.
-        return Stream(chunks, content_type="text/plain")
-    first = await anext(chunks, b"")
+    # A refusal has to come before the headers; a follower may otherwise wait long for bytes.
+    first = asyncio.ensure_future(anext(chunks, b""))
+    try:
+        await asyncio.wait({first}, timeout=_REFUSAL_SECONDS)
+        if first.done():
+            first.result()
+    except BaseException:
+        first.cancel()
+        raise
     return Stream(_after(first, chunks), content_type="text/plain")
 
 
@@ -68,9 +78,10 @@ def container_of(pod: dict[str, Any], name: str) -> str:
         ApiError: BadRequest, none or an unknown one is named.
     """
     spec = pod.get("spec") or {}
-    main = [each["name"] for each in spec.get("containers") or ()]
-    known = [*main, *(each["name"] for each in spec.get("initContainers") or ())]
-    pod_name = pod["metadata"]["name"]
+    main: list[str] = [each["name"] for each in spec.get("containers") or ()]
+    init: list[str] = [each["name"] for each in spec.get("initContainers") or ()]
+    known = [*main, *init]
+    pod_name: str = pod["metadata"]["name"]
     if not name:
         if len(known) == 1:
             return known[0]
@@ -85,13 +96,11 @@ def container_of(pod: dict[str, Any], name: str) -> str:
     return name
 
 
-async def _nothing() -> AsyncIterator[bytes]:
-    return
-    yield b""
-
-
-async def _after(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    if first:
-        yield first
+async def _after(first: asyncio.Future[bytes], rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    try:
+        if chunk := await first:
+            yield chunk
+    finally:
+        first.cancel()
     async for chunk in rest:
         yield chunk

@@ -21,7 +21,10 @@ def answer(plural: str, body: Obj, user: User, find: Callable[[str], User | None
     """
     match plural:
         case "subjectaccessreviews" | "selfsubjectaccessreviews" | "localsubjectaccessreviews":
-            status: Obj = {"allowed": True, "reason": "every authenticated user is an administrator"}
+            status: Obj = {
+                "allowed": True,
+                "reason": "every authenticated user is an administrator",
+            }
         case "selfsubjectrulesreviews":
             status = {
                 "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],

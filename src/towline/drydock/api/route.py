@@ -2,28 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
 from urllib.parse import unquote
 
-from towline.drydock.registry import Kinds, ServedKind
+from towline.drydock.registry import Kinds, Target
 
 _NAMESPACE_PARTS = frozenset({"status", "finalize"})
-
-
-class Target(NamedTuple):
-    """What a resource path names.
-
-    Attributes:
-        kind: The served kind.
-        namespace: Empty for cluster-scoped kinds and for lists over all namespaces.
-        name: Empty for a collection.
-        subresource: Such as `status` or `proxy/path`; empty for the object itself.
-    """
-
-    kind: ServedKind
-    namespace: str
-    name: str
-    subresource: str
 
 
 def segments(raw_path: bytes) -> tuple[str, ...]:

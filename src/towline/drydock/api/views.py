@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
 import orjson
 import yaml
 
+from towline.aio.clock import Clock
 from towline.drydock.api.negotiate import OBJECT, PARTIAL, TABLE, Form
 from towline.drydock.registry import ServedKind
 from towline.drydock.registry.versions import to_served
@@ -47,16 +47,14 @@ class Viewer:
         kind: What the objects are.
         form: The form that the client asked for.
         include: Table rows carry `None`, `Metadata` or the whole `Object`.
-        now: The time that ages are counted from.
+        clock: For the ages in tables.
     """
 
-    def __init__(
-        self, kind: ServedKind, form: Form, *, include: str = "", now: dt.datetime
-    ) -> None:
+    def __init__(self, kind: ServedKind, form: Form, *, include: str = "", clock: Clock) -> None:
         self._kind = kind
         self._form = form
         self._include = include or "Metadata"
-        self._now = now
+        self._clock = clock
         self._plain = form.convert == OBJECT and kind.gvk == kind.stored
 
     def one(self, obj: Obj, raw: bytes | None, *, pretty: bool = False) -> bytes:
@@ -144,7 +142,10 @@ class Viewer:
         }
 
     def _row(self, obj: Obj, definitions: list[Any] | None) -> Obj:
-        row: Obj = {"cells": table.row(self._kind.gvk, obj, self._now, definitions)}
+        gvk = self._kind.gvk
+        row: Obj = {"cells": table.row(gvk, obj, self._clock.now(), definitions)}
+        if conditions := table.row_conditions(gvk, obj):
+            row["conditions"] = conditions
         if self._include == "Object":
             row["object"] = obj
         elif self._include != "None":

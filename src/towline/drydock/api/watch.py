@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 from collections import deque
 from collections.abc import AsyncIterator
 from random import Random
 
 import orjson
 
+from towline.aio.clock import Clock
 from towline.drydock.api.lists import parse_revision, refuse_options, selection_of
 from towline.drydock.api.messages import Request, Stream
 from towline.drydock.api.negotiate import OBJECT, TABLE, Form
@@ -35,16 +35,16 @@ class Watcher:
         selection: Which objects.
         form: How they are shown.
         include: What table rows carry.
-        now: The time that ages are counted from.
+        clock: For the ages in tables.
     """
 
     def __init__(
-        self, kind: ServedKind, selection: Selection, form: Form, include: str, now: dt.datetime
+        self, kind: ServedKind, selection: Selection, form: Form, include: str, clock: Clock
     ) -> None:
         self._kind = kind
         self._selection = selection
         self._form = form
-        self._view = Viewer(kind, form, include=include, now=now)
+        self._view = Viewer(kind, form, include=include, clock=clock)
         self._plain = form.convert == OBJECT and kind.gvk == kind.stored
         self._style = (kind.gvk.version, form.convert, form.version, include)
         self._waiting: deque[bytes] = deque()
@@ -198,7 +198,7 @@ def open_watch(
     namespace: str,
     form: Form,
     *,
-    now: dt.datetime,
+    clock: Clock,
     rng: Random,
 ) -> Stream:
     """Starts a watch; no change after this call is missed.
@@ -209,7 +209,7 @@ def open_watch(
     selection = selection_of(request, kind, namespace)
     options = Options(request, rng)
     include = request.param("includeObject") if form.convert == TABLE else ""
-    watcher = Watcher(kind, selection, form, include, now)
+    watcher = Watcher(kind, selection, form, include, clock)
     return Stream(
         _events(store, kind, watcher, options, selection), content_type="application/json"
     )
@@ -264,4 +264,3 @@ def _begin(
         for change in store.history.since(options.revision, wanted):
             watcher.replay(change)
             change.frames.clear()
-

@@ -15,6 +15,7 @@ from towline.drydock.control.resources import DEPLOYMENTS, PODS, REPLICA_SETS
 from towline.drydock.control.revisions import REVISION, Revision, find_new
 from towline.drydock.control.rollout import Change, EventNote, Plan, plan
 from towline.drydock.control.rolloutmath import is_recreate
+from towline.drydock.control.rolloutstatus import StatusBuilder
 from towline.kube.refs import GroupResource
 from towline.kube.selectors import label_selector_of
 from towline.kube.status import ApiError
@@ -123,8 +124,11 @@ class DeploymentController:
                 return False
             if namespace_terminating(error):
                 return False
-            note = f'Failed to create new replica set "{body["metadata"]["name"]}": {error.message}'
-            await self._event(deployment, ("Warning", "ReplicaSetCreateError", note))
+            name = body["metadata"]["name"]
+            text = f'Failed to create new replica set "{name}": {error.message}'
+            status = StatusBuilder(deployment, self._clock.now()).note_create_failed(text)
+            await self._report(deployment, status)
+            await self._event(deployment, ("Warning", "ReplicaSetCreateError", text))
             raise
         return True
 

@@ -35,7 +35,7 @@ def same_template(one: Obj, other: Obj) -> bool:
 
 def _without_hash(template: Obj) -> Obj:
     meta = dict(template.get("metadata") or {})
-    labels = {name: value for name, value in (meta.pop("labels", None) or {}).items()}
+    labels = dict(meta.pop("labels", None) or {})
     labels.pop(HASH_LABEL, None)
     meta.pop("creationTimestamp", None)
     return {**template, "metadata": {**meta, "labels": labels}}

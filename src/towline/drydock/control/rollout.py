@@ -199,7 +199,8 @@ class _Planner:
             return False
         dropped = self._drop_unhealthy(budget)
         available = sum(one.count("availableReplicas") for one in self.all)
-        spare = available - needed
+        # Counts in a status may lag behind a size that we have just changed.
+        spare = min(available - needed, budget - dropped)
         for one in oldest_first(self.old):
             if spare <= 0:
                 break

@@ -55,6 +55,12 @@ class StatusBuilder:
             text = f'Created new replica set "{name}"'
             self._set(PROGRESSING, "True", "NewReplicaSetCreated", text)
 
+    def note_create_failed(self, message: str) -> Obj:
+        """The present status, saying that the new ReplicaSet could not be created."""
+        if self._deadline is not None:
+            self._set(PROGRESSING, "False", "ReplicaSetCreateError", message)
+        return {**self._before, "conditions": self._conditions}
+
     def note_found(self, name: str) -> None:
         """The new ReplicaSet existed already."""
         if self._deadline is not None and self._condition(PROGRESSING) is None:

@@ -110,6 +110,8 @@ class DnsServer:
                 else:
                     return
             send(sorry)
+        except Exception:  # noqa: BLE001  # one question is one supervised unit
+            _log.exception("forwarding a question failed")
         finally:
             self._pending -= 1
 

@@ -93,15 +93,9 @@ def plan(
     raise SettingsError("no free network index on this machine", hint="stop other instances")
 
 
-def release(data_dir: Path, *, claims: Path = CLAIMS) -> None:
+def release(chosen: NetworkPlan, *, claims: Path = CLAIMS) -> None:
     """Gives the index back to the machine; the data folder keeps its wish for the next start."""
-    kept = data_dir / _FILE
-    if not kept.exists():
-        return
-    known = msgspec.json.decode(kept.read_bytes(), type=NetworkPlan)
-    claim = claims / str(known.index)
-    if claim.exists() and claim.read_text() == str(data_dir.resolve()):
-        claim.unlink()
+    (claims / str(chosen.index)).unlink(missing_ok=True)
 
 
 def _keep(file: Path, chosen: NetworkPlan) -> None:

@@ -124,7 +124,7 @@ class ServiceProxy:
             pipe.abort()
             return
         self._pipes.add(pipe)
-        self._group.create_task(self._connect(listener, pipe))
+        self._group.create_task(self._serve(listener, pipe))
 
     def _end(self, pipe: Pipe) -> None:
         self._connections.discard(pipe)
@@ -139,6 +139,13 @@ class ServiceProxy:
             for target in self._balancer.order(route, client_ip)
             if not self._connections.is_closing(target.ip)
         ]
+
+    async def _serve(self, listener: Listener, pipe: Pipe) -> None:
+        try:
+            await self._connect(listener, pipe)
+        except Exception:  # noqa: BLE001  # one connection is one supervised unit
+            _log.exception("connection failed address=%s:%s", listener.ip, listener.port)
+            pipe.abort()
 
     async def _connect(self, listener: Listener, pipe: Pipe) -> None:
         """Finds a pod that answers and joins it; gives the client up after a while."""

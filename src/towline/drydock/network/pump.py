@@ -10,7 +10,7 @@ from typing import cast
 class Side(asyncio.Protocol):
     """One end of a `Pipe`."""
 
-    __slots__ = ("ended", "from_target", "other", "pipe", "transport")
+    __slots__ = ("early", "ended", "from_target", "other", "pipe", "transport")
 
     def __init__(self, pipe: Pipe, *, from_target: bool) -> None:
         self.pipe = pipe
@@ -18,6 +18,7 @@ class Side(asyncio.Protocol):
         self.other: Side | None = None
         self.transport: asyncio.Transport | None = None
         self.ended = False
+        self.early: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keeps the transport; the client's side waits until there is a target."""
@@ -27,23 +28,47 @@ class Side(asyncio.Protocol):
             self.pipe.accepted()
 
     def data_received(self, data: bytes) -> None:
-        """Hands the bytes on."""
+        """Hands the bytes on; those that came before there was a target wait for it."""
         pipe = self.pipe
         pipe.last_at = pipe.loop.time()
         pipe.last_from_target = self.from_target
         other = self.other
-        if other is not None and other.transport is not None:
+        if other is None:
+            self.early.append(data)
+            if _open(self.transport):
+                cast("asyncio.Transport", self.transport).pause_reading()
+        elif other.transport is not None:
             other.transport.write(data)
 
     def eof_received(self) -> bool:
         """Hands the end of input on; the other direction stays open."""
         self.ended = True
         other = self.other
-        if other is None or other.transport is None or other.ended:
+        if other is None:
+            return True
+        if other.transport is None or other.ended:
             return False
-        if other.transport.can_write_eof() and not other.transport.is_closing():
-            other.transport.write_eof()
+        other.end_output()
         return True
+
+    def joined(self, other: Side) -> None:
+        """There is another side now: hands on what waited."""
+        self.other = other
+        if other.transport is None:
+            return
+        for data in self.early:
+            other.transport.write(data)
+        self.early.clear()
+        if self.ended:
+            other.end_output()
+        if _open(self.transport):
+            cast("asyncio.Transport", self.transport).resume_reading()
+
+    def end_output(self) -> None:
+        """The other side has nothing more to send."""
+        transport = self.transport
+        if transport is not None and not transport.is_closing() and transport.can_write_eof():
+            transport.write_eof()
 
     def pause_writing(self) -> None:
         """Our buffer is full: the other side stops reading."""
@@ -119,12 +144,16 @@ class Pipe:
     def join(self, target: Side) -> None:
         """Joins client and target; bytes flow from here on."""
         self.target = target
-        target.other, self.client.other = self.client, target
         self.last_at = self.loop.time()
         if not _open(self.client.transport):
+            target.other, self.client.other = self.client, target
             self.abort()
             return
-        cast("asyncio.Transport", self.client.transport).resume_reading()
+        target.joined(self.client)
+        if target.transport is None:
+            self.close()
+        else:
+            self.client.joined(target)
 
     def quiet_since_answer(self, seconds: float) -> bool:
         """Whether the target spoke last and nothing moved for that long: kept alive, not in use."""

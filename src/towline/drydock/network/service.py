@@ -126,6 +126,12 @@ class Network:
             await self._sync(key)
 
     async def _sync(self, key: ServiceKey) -> None:
+        try:
+            await self._bring_up(key)
+        except Exception:  # noqa: BLE001  # one Service is one supervised unit
+            _log.exception("service not served service=%s/%s", *key)
+
+    async def _bring_up(self, key: ServiceKey) -> None:
         service = self._directory.service(key)
         if service is None or key == DNS or service["spec"].get("type") == "ExternalName":
             self._balancer_ips.pop(key, None)

@@ -114,7 +114,7 @@ class ContainerBook:
         try:
             body = await self._podman.inspect(container)
         except PodmanError as error:
-            if error.code != 404:
+            if not error.missing:
                 raise
             self.forget(container)
             return
@@ -149,7 +149,6 @@ class ContainerBook:
             exit_code=128,
             reason="StartError",
             message=message,
-            started_at=dt.datetime.fromtimestamp(0, dt.UTC),
             finished_at=now,
         )
 

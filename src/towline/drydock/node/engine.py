@@ -15,8 +15,6 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import msgspec
-
 from towline.drydock.node.engine_config import (
     EnginePaths,
     EngineTraits,
@@ -125,18 +123,17 @@ class Engine:
             process.kill()
             await process.wait()
 
-    async def destroy(self) -> None:
-        """Ends the service and deletes its storage. Containers must be gone.
-
-        Raises:
-            OSError: When something in the storage cannot be deleted.
-        """
-        await self.stop()
+    async def unmount(self) -> None:
+        """Removes mounts that are left below its folder; the service must have ended."""
         for mount in _mounts_below(self._paths.root):
             await _command("umount", "-l", mount)
+        self._paths.socket.unlink(missing_ok=True)
+
+    async def destroy(self) -> None:
+        """Deletes images and everything else; containers must be gone."""
+        await self.unmount()
         for folder in (self._paths.graph, self._paths.run, self._paths.tmp):
             shutil.rmtree(folder, ignore_errors=True)
-        self._paths.socket.unlink(missing_ok=True)
 
     async def _launch(self) -> None:
         self._paths.socket.unlink(missing_ok=True)
@@ -173,10 +170,13 @@ class Engine:
 
     def _environment(self) -> dict[str, str]:
         """A closed environment: paths and proxies only."""
-        names = ("PATH", "LANG", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
-        names += tuple(name.lower() for name in names[2:])
-        names += ("SSL_CERT_FILE", "SSL_CERT_DIR")
-        kept = {name: os.environ[name] for name in names if name in os.environ}
+        proxies = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+        names = ("PATH", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", *proxies)
+        kept = {
+            name: os.environ[name]
+            for name in (*names, *(proxy.lower() for proxy in proxies))
+            if name in os.environ
+        }
         return kept | {"HOME": str(self._paths.root)} | self._paths.environment()
 
     def _write_config(self) -> None:
@@ -286,8 +286,3 @@ def remove_cgroups(parent: str) -> None:
                 Path(folder).rmdir()
             except OSError as error:
                 _log.info("control group stays path=%s error=%s", folder, error)
-
-
-def encode_traits(traits: EngineTraits) -> str:
-    """One line for the log and the Node object."""
-    return msgspec.json.encode(traits).decode()

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 _NOFILE = 1048576
-_NPROC = 65536
+_NPROC = 32768
 
 
 class EnginePaths(msgspec.Struct, frozen=True):

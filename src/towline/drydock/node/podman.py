@@ -32,6 +32,11 @@ class PodmanError(TowlineError):
         super().__init__(message)
         self.code = code
 
+    @property
+    def missing(self) -> bool:
+        """Whether the container or image does not exist (any more)."""
+        return self.code == 404 or "no such container" in self.message
+
 
 class Podman:
     """Podman's service, as an asynchronous context manager.
@@ -91,7 +96,7 @@ class Podman:
         try:
             await self._call("POST", f"/containers/{_part(container)}/kill", signal=signal)
         except PodmanError as error:
-            if error.code not in {404, 409} and "not running" not in error.message:
+            if not error.missing and error.code != 409 and "not running" not in error.message:
                 raise
 
     async def remove(self, container: str) -> None:
@@ -101,7 +106,7 @@ class Podman:
                 "DELETE", f"/containers/{_part(container)}", force="true", v="true", timeout="0"
             )
         except PodmanError as error:
-            if error.code != 404:
+            if not error.missing:
                 raise
 
     async def image(self, reference: str) -> ImageInfo | None:
@@ -109,7 +114,7 @@ class Podman:
         try:
             body = await self._call("GET", f"/images/{_part(reference)}/json")
         except PodmanError as error:
-            if error.code == 404:
+            if error.missing:
                 return None
             raise
         return _image_info(dict(body))

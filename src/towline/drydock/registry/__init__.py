@@ -3,6 +3,7 @@
 from towline.drydock.registry.kinds import Kinds, ServedKind
 from towline.drydock.registry.options import DeleteOptions, Outcome, WriteOptions
 from towline.drydock.registry.registry import Registry, settle
+from towline.drydock.registry.target import Target
 
 __all__ = [
     "DeleteOptions",
@@ -10,6 +11,7 @@ __all__ = [
     "Outcome",
     "Registry",
     "ServedKind",
+    "Target",
     "WriteOptions",
     "settle",
 ]

@@ -8,8 +8,7 @@ from typing import Any
 
 from towline.drydock.registry.kinds import Kinds, ServedKind, Subresource
 from towline.kube.refs import GroupResource, GroupVersionKind
-from towline.kube.schema.node import SchemaNode
-from towline.kube.schema.structural import structural_schema
+from towline.kube.schema.structural import structural_node
 
 Obj = dict[str, Any]
 
@@ -137,7 +136,7 @@ def _kind(crd: Obj, version: Obj, stored: str) -> ServedKind:
         categories=tuple(names.get("categories") or ()),
         verbs=_VERBS,
         subresources=_subresources(gvk, declared),
-        schema=_schema(version),
+        schema=structural_node((version.get("schema") or {}).get("openAPIV3Schema")),
         custom=True,
         columns=tuple(version.get("additionalPrinterColumns") or ()),
         scale_paths=declared.get("scale") or {},
@@ -157,7 +156,3 @@ def _subresources(gvk: GroupVersionKind, declared: Mapping[str, Any]) -> dict[st
     if "scale" in declared:
         found["scale"] = Subresource(GroupVersionKind("autoscaling", "v1", "Scale"), verbs)
     return found
-
-
-def _schema(version: Obj) -> SchemaNode:
-    return structural_schema((version.get("schema") or {}).get("openAPIV3Schema") or {})

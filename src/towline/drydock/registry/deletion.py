@@ -11,8 +11,9 @@ from towline.drydock.refusals import conflict, forbidden, not_found
 from towline.drydock.registry import strategy
 from towline.drydock.registry.kinds import ServedKind
 from towline.drydock.registry.options import DeleteOptions, Outcome
+from towline.drydock.registry.target import Target
 from towline.drydock.registry.writes import Staged
-from towline.drydock.storage import Record, Store, StoreKey
+from towline.drydock.storage import Record, Store
 from towline.kube.schema.fielderror import invalid_status, not_supported
 
 Obj = dict[str, Any]
@@ -37,26 +38,23 @@ class Deletes:
         has_instances: Whether a custom resource definition still has objects.
     """
 
-    def __init__(
-        self, store: Store, clock: Clock, has_instances: Callable[[Obj], bool]
-    ) -> None:
+    def __init__(self, store: Store, clock: Clock, has_instances: Callable[[Obj], bool]) -> None:
         self._store = store
         self._clock = clock
         self._has_instances = has_instances
 
-    def delete(
-        self, kind: ServedKind, namespace: str, name: str, options: DeleteOptions
-    ) -> Staged:
+    def delete(self, target: Target, options: DeleteOptions) -> Staged:
         """Deletes, or starts to.
 
         Raises:
             ApiError: It is gone, protected, or a precondition does not hold.
         """
-        live = self._store.head(StoreKey(kind.resource, namespace, name))
+        kind = target.kind
+        live = self._store.head(target.key)
         if live is None:
-            raise not_found(kind.url_resource, name)
+            raise not_found(kind.url_resource, target.name)
         self._check(kind, live.obj, options)
-        warnings = ()
+        warnings: tuple[str, ...] = ()
         if kind.resource == strategy.JOBS and not options.propagation:
             warnings = (_ORPHAN_WARNING,)
         if kind.resource == strategy.PODS:

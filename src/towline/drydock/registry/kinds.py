@@ -71,7 +71,7 @@ class ServedKind:
     subresources: Mapping[str, Subresource]
     schema: SchemaNode
     custom: bool = False
-    columns: tuple[Mapping[str, Any], ...] | None = None
+    columns: tuple[dict[str, Any], ...] | None = None
     scale_paths: Mapping[str, str] = field(default_factory=dict)
     selectable: tuple[str, ...] = ()
     definition: str = ""
@@ -95,9 +95,7 @@ class ServedKind:
 
 def _builtin(info: KindInfo) -> ServedKind:
     gvk = info.gvk
-    stored, plural = _STORED_AS.get(
-        (gvk.group, gvk.version, info.resource), (gvk, info.resource)
-    )
+    stored, plural = _STORED_AS.get((gvk.group, gvk.version, info.resource), (gvk, info.resource))
     return ServedKind(
         gvk=gvk,
         stored=stored,

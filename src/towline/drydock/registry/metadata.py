@@ -6,15 +6,13 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from towline.drydock.registry import strategy
 from towline.drydock.refusals import bad_request, conflict
+from towline.drydock.registry import strategy
 from towline.drydock.registry.kinds import ServedKind
 from towline.kube.names import (
     dns1035_problems,
     generated_name,
-    label_key_problems,
     label_problems,
-    label_value_problems,
     path_segment_problems,
     subdomain_problems,
 )
@@ -23,7 +21,6 @@ from towline.kube.status import ApiError
 
 Obj = dict[str, Any]
 
-_MAX_ANNOTATIONS = 256 * 1024
 _NAME_RULES: dict[str, Callable[[str], list[str]]] = {
     "subdomain": subdomain_problems,
     "label": label_problems,
@@ -104,9 +101,7 @@ def for_update(kind: ServedKind, old: Obj, new: Obj) -> Obj:
             f"the name of the object ({meta['name']}) does not match the name on the URL ({name})"
         )
     if kind.namespaced and meta.get("namespace", before["namespace"]) != before["namespace"]:
-        raise bad_request(
-            "the namespace of the object does not match the namespace on the request"
-        )
+        raise bad_request("the namespace of the object does not match the namespace on the request")
     if meta.get("uid") and meta["uid"] != before["uid"]:
         raise conflict(
             kind.url_resource,
@@ -130,13 +125,11 @@ def for_update(kind: ServedKind, old: Obj, new: Obj) -> Obj:
 
 
 def problems(kind: ServedKind, obj: Obj, old: Obj | None) -> list[FieldError]:
-    """What is wrong with the metadata of an object that is about to be stored."""
+    """What is wrong with the name or the finalizers of an object that is about to be stored."""
     meta = obj["metadata"]
     found: list[FieldError] = []
     if old is None:
         found += _name_problems(kind, meta)
-    found += _label_problems(meta)
-    found += _annotation_problems(meta)
     if old is not None and old["metadata"].get("deletionTimestamp"):
         found += _finalizer_problems(meta, old["metadata"])
     return found
@@ -150,45 +143,6 @@ def _name_problems(kind: ServedKind, meta: Obj) -> list[FieldError]:
         return [invalid("metadata.name", name, "must be a string")]
     rule = _NAME_RULES[strategy.name_rule(kind)]
     return [invalid("metadata.name", name, why) for why in rule(name)]
-
-
-def _label_problems(meta: Obj) -> list[FieldError]:
-    labels = meta.get("labels") or {}
-    if not isinstance(labels, dict):
-        return [invalid("metadata.labels", labels, "must be a map of strings")]
-    found = []
-    for key, value in labels.items():
-        found += [invalid("metadata.labels", key, why) for why in label_key_problems(key)]
-        if not isinstance(value, str):
-            found.append(invalid("metadata.labels", value, "must be a string"))
-            continue
-        found += [invalid("metadata.labels", value, why) for why in label_value_problems(value)]
-    return found
-
-
-def _annotation_problems(meta: Obj) -> list[FieldError]:
-    annotations = meta.get("annotations") or {}
-    if not isinstance(annotations, dict):
-        return [invalid("metadata.annotations", annotations, "must be a map of strings")]
-    found = []
-    total = 0
-    for key, value in annotations.items():
-        found += [
-            invalid("metadata.annotations", key, why) for why in label_key_problems(key.lower())
-        ]
-        if not isinstance(value, str):
-            found.append(invalid("metadata.annotations", value, "must be a string"))
-            continue
-        total += len(key.encode()) + len(value.encode())
-    if total > _MAX_ANNOTATIONS:
-        found.append(
-            FieldError(
-                "metadata.annotations",
-                "FieldValueTooLong",
-                f"Too long: may not be more than {_MAX_ANNOTATIONS} bytes",
-            )
-        )
-    return found
 
 
 def _finalizer_problems(meta: Obj, before: Obj) -> list[FieldError]:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from towline.drydock.refusals import bad_request, undecodable
 from towline.drydock.registry import metadata
 from towline.drydock.registry.kinds import ServedKind
 from towline.drydock.registry.strategy import CUSTOM_RESOURCE_DEFINITIONS
+from towline.errors import InputError
+from towline.kube.schema.builtin_checks import check_metadata
+from towline.kube.schema.catalog import load_catalog
+from towline.kube.schema.crd_check import check_crd
+from towline.kube.schema.decode import decode_error
 from towline.kube.schema.defaults import default_builtin, normalize_builtin
 from towline.kube.schema.fielderror import FieldError, invalid_status
 from towline.kube.schema.immutable import check_update
+from towline.kube.schema.node import SchemaNode
 from towline.kube.schema.process import apply_defaults, prune, validate
-from towline.kube.schema.structural import check_crd, crd_defaults
+from towline.kube.schema.structural import crd_defaults
 from towline.kube.status import ApiError
 
 Obj = dict[str, Any]
+
+_OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 
 
 class Shaped(NamedTuple):
@@ -67,25 +76,46 @@ def shape(kind: ServedKind, obj: Obj, validation: str) -> Shaped:
     Raises:
         ApiError: BadRequest, unknown fields under `Strict`.
     """
+    why = decode_error(obj, _decoded_by(kind))
+    if why:
+        raise undecodable(kind.gvk.kind, kind.gvk.version, why)
     pruned, unknown = prune(obj, kind.schema)
     warnings: tuple[str, ...] = ()
     if unknown and validation == "Strict":
         listed = ", ".join(f'unknown field "{path}"' for path in unknown)
-        raise undecodable(
-            kind.gvk.kind, kind.gvk.version, f"strict decoding error: {listed}"
-        )
+        raise undecodable(kind.gvk.kind, kind.gvk.version, f"strict decoding error: {listed}")
     if unknown and validation == "Warn":
         warnings = tuple(f'unknown field "{path}"' for path in unknown)
     return Shaped(complete(kind, pruned), warnings)
 
 
 def complete(kind: ServedKind, obj: Obj) -> Obj:
-    """Fills in defaults and canonical forms."""
+    """Fills in defaults and canonical forms.
+
+    Raises:
+        ApiError: BadRequest, a quantity or time is malformed.
+    """
     if kind.custom:
-        return apply_defaults(obj, kind.schema)
+        completed: Obj = apply_defaults(obj, kind.schema)
+        return completed
     if kind.resource == CUSTOM_RESOURCE_DEFINITIONS:
         obj = crd_defaults(obj)
-    return normalize_builtin(kind.gvk, default_builtin(kind.gvk, obj))
+    try:
+        return normalize_builtin(kind.gvk, default_builtin(kind.gvk, obj))
+    except InputError as error:
+        raise undecodable(kind.gvk.kind, kind.gvk.version, error.message) from error
+
+
+def _decoded_by(kind: ServedKind) -> SchemaNode:
+    """What the decoder insists on: all types of built-in kinds, the metadata of custom ones."""
+    return _custom_head() if kind.custom else kind.schema
+
+
+@lru_cache(maxsize=1)
+def _custom_head() -> SchemaNode:
+    catalog = load_catalog()
+    raw = {"type": "object", "properties": {"metadata": {"$ref": _OBJECT_META}}}
+    return SchemaNode(raw, catalog.schema)
 
 
 def check(kind: ServedKind, obj: Obj, old: Obj | None) -> None:
@@ -100,18 +130,24 @@ def check(kind: ServedKind, obj: Obj, old: Obj | None) -> None:
         ApiError: Invalid, with every field that is wrong.
     """
     errors: list[FieldError] = metadata.problems(kind, obj, old)
+    if kind.custom:
+        errors += check_metadata(obj["metadata"])
+        errors += _schema_problems(kind, obj, old)
+    else:
+        errors += check_update(kind.gvk, old, obj)
+        if kind.resource == CUSTOM_RESOURCE_DEFINITIONS:
+            errors += check_crd(obj, old)
+    if errors:
+        raise invalid(kind, obj, errors)
+
+
+def _schema_problems(kind: ServedKind, obj: Obj, old: Obj | None) -> list[FieldError]:
     found = validate(obj, kind.schema)
-    if old is not None and found and kind.custom:
+    if old is not None and found:
         # Stored parts that were valid under an older schema do not block unrelated changes.
         known = set(validate(old, kind.schema))
         found = [error for error in found if error not in known]
-    errors += found
-    if not kind.custom and not errors:
-        errors += check_update(kind.gvk, old, obj)
-        if kind.resource == CUSTOM_RESOURCE_DEFINITIONS:
-            errors += check_crd(obj)
-    if errors:
-        raise invalid(kind, obj, errors)
+    return found
 
 
 def invalid(kind: ServedKind, obj: Obj, errors: list[FieldError]) -> ApiError:

@@ -15,6 +15,24 @@ _MERGE_SECONDS = 600
 _MAX_MESSAGE = 1024
 
 
+class Happening(NamedTuple):
+    """What is to be told about an object.
+
+    Attributes:
+        type: `Normal` or `Warning`.
+        reason: One word in CamelCase.
+        message: A sentence for people.
+        component: Who tells it.
+        field_path: The part of the object that it is about, or empty.
+    """
+
+    type: str
+    reason: str
+    message: str
+    component: str
+    field_path: str = ""
+
+
 class Repeat(NamedTuple):
     """Where an earlier event of the same content is."""
 
@@ -34,12 +52,10 @@ class Recorder:
         self._clock = clock
         self._known: OrderedDict[tuple[str, ...], Repeat] = OrderedDict()
 
-    def signature(
-        self, obj: Obj, type_: str, reason: str, message: str, component: str, field_path: str
-    ) -> tuple[str, ...]:
+    def signature(self, obj: Obj, what: Happening) -> tuple[str, ...]:
         """What makes two events the same."""
         uid = str(obj["metadata"].get("uid", ""))
-        return (uid, type_, reason, message, component, field_path)
+        return (uid, *what)
 
     def repeat(self, signature: tuple[str, ...]) -> Repeat | None:
         """The recent event that this one repeats."""
@@ -55,9 +71,7 @@ class Recorder:
         while len(self._known) > MAX_REMEMBERED:
             self._known.popitem(last=False)
 
-    def new(
-        self, obj: Obj, type_: str, reason: str, message: str, component: str, field_path: str
-    ) -> Obj:
+    def new(self, obj: Obj, what: Happening) -> Obj:
         """A first event about an object."""
         meta = obj["metadata"]
         now = self._clock.now()
@@ -69,7 +83,7 @@ class Recorder:
             "namespace": meta.get("namespace", ""),
             "uid": meta.get("uid", ""),
             "resourceVersion": meta.get("resourceVersion", ""),
-            "fieldPath": field_path,
+            "fieldPath": what.field_path,
         }
         serial = f"{int(now.timestamp() * 1e9):x}"
         suffix = self._clock.uuid()[:4]
@@ -81,14 +95,14 @@ class Recorder:
                 "namespace": meta.get("namespace") or "default",
             },
             "involvedObject": {name: value for name, value in involved.items() if value},
-            "reason": reason,
-            "message": message[:_MAX_MESSAGE],
-            "source": {"component": component},
+            "reason": what.reason,
+            "message": what.message[:_MAX_MESSAGE],
+            "source": {"component": what.component},
             "firstTimestamp": stamp,
             "lastTimestamp": stamp,
             "count": 1,
-            "type": type_,
-            "reportingComponent": component,
+            "type": what.type,
+            "reportingComponent": what.component,
             "reportingInstance": "",
         }
 

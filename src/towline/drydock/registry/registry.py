@@ -19,7 +19,8 @@ from towline.drydock.registry import definitions, strategy, subscription
 from towline.drydock.registry.deletion import CLEANUP_FINALIZER, Deletes
 from towline.drydock.registry.kinds import Kinds, ServedKind
 from towline.drydock.registry.options import DeleteOptions, Outcome, WriteOptions
-from towline.drydock.registry.recorder import Recorder
+from towline.drydock.registry.recorder import Happening, Recorder
+from towline.drydock.registry.target import Target
 from towline.drydock.registry.writes import Staged, Writes
 from towline.drydock.storage import DELETED, Change, Record, Store, StoreKey
 from towline.kube.refs import GroupResource
@@ -90,7 +91,7 @@ class Registry:
     def _has_instances(self, crd: Obj) -> bool:
         return self.store.count(definitions.resource_of(crd)) > 0
 
-    # Cluster: reads
+    # What controllers and node read
 
     def get(self, resource: GroupResource, namespace: str, name: str) -> Obj | None:
         """The object, or None."""
@@ -131,7 +132,7 @@ class Registry:
         async for notice in subscription.watch(self.store, resources, namespace):
             yield notice
 
-    # Cluster: writes
+    # What controllers and node write
 
     async def create(self, resource: GroupResource, obj: Obj, *, manager: str) -> Obj:
         """Creates; metadata.namespace and name or generateName come from the object."""
@@ -147,9 +148,8 @@ class Registry:
         kind = self._kind(resource)
         meta = obj["metadata"]
         namespace = (meta.get("namespace") or "") if kind.namespaced else ""
-        staged = self.writes.update(
-            kind, namespace, meta["name"], obj, WriteOptions(manager), subresource
-        )
+        target = Target(kind, namespace, meta["name"], subresource)
+        staged = self.writes.update(target, obj, WriteOptions(manager))
         return (await settle(staged)).obj
 
     async def mutate(
@@ -173,9 +173,8 @@ class Registry:
             change(copy)
             return copy
 
-        staged = self.writes.change(
-            self._kind(resource), namespace, name, edit, WriteOptions(manager), subresource
-        )
+        target = Target(self._kind(resource), namespace, name, subresource)
+        staged = self.writes.change(target, edit, WriteOptions(manager))
         return (await settle(staged)).obj
 
     async def delete(
@@ -191,7 +190,7 @@ class Registry:
         """Deletes; absent is not an error."""
         options = DeleteOptions(grace=grace, propagation=propagation, uid=uid)
         try:
-            staged = self.deletes.delete(self._kind(resource), namespace, name, options)
+            staged = self.deletes.delete(Target(self._kind(resource), namespace, name), options)
         except ApiError as error:
             if error.reason == "NotFound":
                 return
@@ -209,7 +208,8 @@ class Registry:
         field_path: str = "",
     ) -> None:
         """Records an Event about the object, merging repeats."""
-        signature = self._recorder.signature(obj, type_, reason, message, component, field_path)
+        what = Happening(type_, reason, message, component, field_path)
+        signature = self._recorder.signature(obj, what)
         before = self._recorder.repeat(signature)
         if before is not None and await self.mutate(
             strategy.EVENTS,
@@ -219,7 +219,7 @@ class Registry:
             manager=component,
         ):
             return
-        event = self._recorder.new(obj, type_, reason, message, component, field_path)
+        event = self._recorder.new(obj, what)
         meta = event["metadata"]
         self._recorder.remember(signature, meta["namespace"], meta["name"])
         try:

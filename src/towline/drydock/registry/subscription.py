@@ -63,7 +63,9 @@ class Subscription:
             while self._queue:
                 yield self._queue.popleft()
             if self._overflowed:
-                raise ApiError("too old resource version: the watcher was too slow", reason="Expired")
+                raise ApiError(
+                    "too old resource version: the watcher was too slow", reason="Expired"
+                )
             if self._ended:
                 return
             self._ready.clear()
@@ -86,5 +88,3 @@ async def watch(
     finally:
         for resource in resources:
             store.unsubscribe(resource, subscription)
-
-

@@ -11,23 +11,22 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-import orjson
-
 from towline.aio.clock import Clock, rfc3339
-from towline.drydock.admission import jobs, namespaces, pods, services
+from towline.drydock.admission import namespaces, pods, services
 from towline.drydock.admission.services import AllocationError, ServicePlan
 from towline.drydock.refusals import (
     already_exists,
     bad_request,
     conflict,
-    method_not_allowed,
     not_found,
 )
-from towline.drydock.registry import definitions, metadata, pipeline, strategy, versions
+from towline.drydock.registry import definitions, metadata, parts, pipeline, strategy, versions
 from towline.drydock.registry.kinds import Kinds, ServedKind
 from towline.drydock.registry.options import Outcome, WriteOptions
 from towline.drydock.registry.scale import scale_of, with_scale
+from towline.drydock.registry.target import Target
 from towline.drydock.storage import Record, Store, StoreKey
+from towline.kube.schema.defaults import with_job_selector
 from towline.kube.schema.fielderror import invalid as invalid_field
 from towline.kube.ssa.apply import server_side_apply, track_update
 
@@ -60,9 +59,7 @@ class Writes:
 
     # Create
 
-    def create(
-        self, kind: ServedKind, namespace: str, body: Any, options: WriteOptions
-    ) -> Staged:
+    def create(self, kind: ServedKind, namespace: str, body: Any, options: WriteOptions) -> Staged:
         """A new object.
 
         Raises:
@@ -70,16 +67,23 @@ class Writes:
         """
         obj = self._new(kind, namespace, pipeline.accept(kind, body))
         shaped = pipeline.shape(kind, obj, options.field_validation)
-        admitted = self._admit_new(kind, shaped.obj)
-        tracked = track_update(
-            None,
-            admitted,
+        tracked = self._tracked(kind, None, shaped.obj, options, "")
+        # What admission adds belongs to nobody, so it comes after the tracking.
+        return self._store_new(kind, self._admit_new(kind, tracked), options, shaped.warnings)
+
+    def _tracked(
+        self, kind: ServedKind, old: Obj | None, new: Obj, options: WriteOptions, subresource: str
+    ) -> Obj:
+        return track_update(
+            old,
+            new,
             options.manager,
             schema=kind.schema,
             api_version=kind.gvk.api_version,
             now=self._now(),
+            subresource=subresource,
+            reset_fields=parts.reset_fields(kind, subresource),
         )
-        return self._store_new(kind, tracked, options, shaped.warnings)
 
     def _new(self, kind: ServedKind, namespace: str, obj: Obj) -> Obj:
         if not strategy.keeps_status_on_create(kind):
@@ -112,7 +116,7 @@ class Writes:
         if kind.resource == strategy.PODS:
             return pods.prepare(obj)
         if kind.resource == strategy.JOBS:
-            return jobs.prepare(obj)
+            return with_job_selector(obj)
         return obj
 
     def _store_new(
@@ -125,37 +129,29 @@ class Writes:
         obj = self._allocate(kind, obj, None)
         if kind.resource == strategy.CUSTOM_RESOURCE_DEFINITIONS:
             obj = definitions.established(obj, self._kinds, self._now())
-        return self._commit(kind, key, obj, options, warnings, created=True)
+        return self._commit(kind, obj, options, warnings, created=True)
 
     # Update
 
-    def update(
-        self,
-        kind: ServedKind,
-        namespace: str,
-        name: str,
-        body: Any,
-        options: WriteOptions,
-        subresource: str = "",
-    ) -> Staged:
+    def update(self, target: Target, body: Any, options: WriteOptions) -> Staged:
         """Replaces an object, or the part of it that a subresource is.
 
         Raises:
             ApiError: It is gone, changed meanwhile, or the new state is invalid.
         """
-        key = StoreKey(kind.resource, namespace, name)
-        live = self._store.head(key)
+        kind = target.kind
+        live = self._store.head(target.key)
         if live is None:
-            if subresource or not strategy.creates_on_update(kind):
-                raise not_found(kind.url_resource, name)
-            return self.create(kind, namespace, body, options)
-        old = versions.to_served(kind, live.obj)
-        if subresource == "scale":
+            if target.subresource or not strategy.creates_on_update(kind):
+                raise not_found(kind.url_resource, target.name)
+            return self.create(kind, target.namespace, body, options)
+        if target.subresource == "scale":
+            old = versions.to_served(kind, live.obj)
             new = with_scale(kind, old, body if isinstance(body, dict) else {})
         else:
             new = pipeline.accept(kind, body)
-            self._check_version(kind, new, name)
-        return self._replace(kind, live, old, new, options, subresource)
+            self._check_version(kind, new, target.name)
+        return self._replace(target, live, new, options)
 
     def _check_version(self, kind: ServedKind, new: Obj, name: str) -> None:
         meta = metadata.meta_of(new)
@@ -163,53 +159,46 @@ class Writes:
             error = invalid_field("metadata.resourceVersion", 0, "must be specified for an update")
             raise pipeline.invalid(kind, {"metadata": {"name": name}}, [error])
 
-    def change(
-        self,
-        kind: ServedKind,
-        namespace: str,
-        name: str,
-        edit: Callable[[Obj], Obj],
-        options: WriteOptions,
-        subresource: str = "",
-    ) -> Staged:
+    def change(self, target: Target, edit: Callable[[Obj], Obj], options: WriteOptions) -> Staged:
         """Replaces an object by what `edit` makes of its newest version (and must not change).
 
         Raises:
             ApiError: It is gone, or the new state is invalid.
         """
-        live = self._store.head(StoreKey(kind.resource, namespace, name))
-        if live is None:
-            raise not_found(kind.url_resource, name)
+        kind = target.kind
+        live = self._live(target)
         old = versions.to_served(kind, live.obj)
-        if subresource == "scale":
-            edited = edit(scale_of(kind, old))
-            new = with_scale(kind, old, edited)
+        if target.subresource == "scale":
+            new = with_scale(kind, old, edit(scale_of(kind, old)))
         else:
             new = pipeline.accept(kind, edit(old))
-        return self._replace(kind, live, old, new, options, subresource)
+        return self._replace(target, live, new, options)
 
-    def _replace(
-        self,
-        kind: ServedKind,
-        live: Record,
-        old: Obj,
-        new: Obj,
-        options: WriteOptions,
-        subresource: str,
-    ) -> Staged:
-        new = metadata.for_update(kind, old, _part(kind, old, new, subresource))
+    def _live(self, target: Target) -> Record:
+        live = self._store.head(target.key)
+        if live is None:
+            raise not_found(target.kind.url_resource, target.name)
+        return live
+
+    def _replace(self, target: Target, live: Record, new: Obj, options: WriteOptions) -> Staged:
+        kind, subresource = target.kind, target.subresource
+        old = versions.to_served(kind, live.obj)
+        new = metadata.for_update(kind, old, parts.writable_part(kind, old, new, subresource))
         shaped = pipeline.shape(kind, new, options.field_validation)
-        admitted = self._admit_update(kind, old, shaped.obj, subresource)
-        tracked = track_update(
-            old,
-            admitted,
-            options.manager,
-            schema=kind.schema,
-            api_version=kind.gvk.api_version,
-            now=self._now(),
-            subresource=subresource,
-        )
-        return self._store_update(kind, live, old, tracked, options, shaped.warnings)
+        tracked = self._tracked(kind, old, shaped.obj, options, subresource)
+        admitted = self._admit_update(kind, old, tracked, subresource)
+        return self._store_update(kind, live, admitted, options, shaped.warnings)
+
+    def bind(self, target: Target, edit: Callable[[Obj], Obj], options: WriteOptions) -> Staged:
+        """Writes specification and status of a pod at once, as binding it to a node does.
+
+        Raises:
+            ApiError: It is gone, or `edit` refuses.
+        """
+        live = self._live(target)
+        new = edit(live.obj)
+        pipeline.check(target.kind, new, live.obj)
+        return self._commit(target.kind, new, options, ())
 
     def _admit_update(self, kind: ServedKind, old: Obj, new: Obj, subresource: str) -> Obj:
         if kind.resource == strategy.SERVICES and not subresource:
@@ -223,71 +212,65 @@ class Writes:
         self,
         kind: ServedKind,
         live: Record,
-        old: Obj,
         new: Obj,
         options: WriteOptions,
         warnings: tuple[str, ...],
     ) -> Staged:
+        old = versions.to_served(kind, live.obj)
         meta = new["metadata"]
         if strategy.has_generation(kind) and strategy.spec_changed(kind, old, new):
             new = {
                 **new,
                 "metadata": {**meta, "generation": int(old["metadata"].get("generation") or 0) + 1},
             }
-        if _same(old, new):
+        if parts.same(old, new):
             return Outcome(live.obj, live.raw, warnings=warnings), None
         pipeline.check(kind, new, old)
         new = self._allocate(kind, new, old)
         if kind.resource == strategy.CUSTOM_RESOURCE_DEFINITIONS:
             new = definitions.established(new, self._kinds, self._now())
-        if _finished(kind, new):
-            return self._commit_removal(kind, live.key, new, options, warnings)
-        return self._commit(kind, live.key, new, options, warnings)
+        if parts.finished(kind, new):
+            return self._commit_removal(kind, new, options, warnings)
+        return self._commit(kind, new, options, warnings)
 
     # Server-side apply
 
-    def apply(
-        self,
-        kind: ServedKind,
-        namespace: str,
-        name: str,
-        config: Obj,
-        options: WriteOptions,
-        subresource: str = "",
-    ) -> Staged:
+    def apply(self, target: Target, config: Obj, options: WriteOptions) -> Staged:
         """Server-side apply: creates the object or merges the configuration into it.
 
         Raises:
             ApiError: Conflicts with other managers, or the result is invalid.
         """
-        self._check_config(kind, config, name)
-        live = self._store.head(StoreKey(kind.resource, namespace, name))
-        pruned, warnings = _known(kind, config, options)
+        kind, subresource = target.kind, target.subresource
+        self._check_config(kind, config, target.name)
+        live = self._store.head(target.key)
+        pruned, warnings = parts.known(kind, config, options)
         if live is None:
-            return self._apply_new(kind, namespace, name, pruned, options, warnings)
+            if subresource:
+                raise not_found(kind.url_resource, target.name)
+            return self._apply_new(target, pruned, options, warnings)
         old = versions.to_served(kind, live.obj)
         given = metadata.meta_of(pruned)
         merged = server_side_apply(
             old,
-            _config_part(kind, pruned, subresource),
+            parts.config_part(kind, pruned, subresource),
             options.manager,
             schema=kind.schema,
             force=options.force,
             api_version=kind.gvk.api_version,
             now=self._now(),
             subresource=subresource,
+            reset_fields=parts.reset_fields(kind, subresource),
         )
         checked = metadata.meta_of(merged)
         for field in ("uid", "resourceVersion"):
             if given.get(field):
                 checked[field] = given[field]
         merged = metadata.for_update(
-            kind, old, _part(kind, old, {**merged, "metadata": checked}, subresource)
+            kind, old, parts.writable_part(kind, old, {**merged, "metadata": checked}, subresource)
         )
-        completed = self._admit_update(
-            kind, old, pipeline.complete(kind, merged), subresource
-        )
-        return self._store_update(kind, live, old, completed, options, warnings)
+        completed = self._admit_update(kind, old, pipeline.complete(kind, merged), subresource)
+        return self._store_update(kind, live, completed, options, warnings)
 
     def _check_config(self, kind: ServedKind, config: Any, name: str) -> None:
         gvk = kind.gvk
@@ -308,19 +291,16 @@ class Writes:
             )
 
     def _apply_new(
-        self,
-        kind: ServedKind,
-        namespace: str,
-        name: str,
-        config: Obj,
-        options: WriteOptions,
-        warnings: tuple[str, ...],
+        self, target: Target, config: Obj, options: WriteOptions, warnings: tuple[str, ...]
     ) -> Staged:
+        kind, name = target.kind, target.name
         meta = metadata.meta_of(config)
         if meta.get("uid"):
             raise conflict(
-                kind.url_resource, name, "uid mismatch: the provided object specified a uid"
-                f" {meta['uid']}, and no existing object was found"
+                kind.url_resource,
+                name,
+                "uid mismatch: the provided object specified a uid"
+                f" {meta['uid']}, and no existing object was found",
             )
         config = {**config, "metadata": {**meta, "name": name}}
         merged = server_side_apply(
@@ -331,8 +311,9 @@ class Writes:
             force=options.force,
             api_version=kind.gvk.api_version,
             now=self._now(),
+            reset_fields=parts.reset_fields(kind, ""),
         )
-        obj = self._new(kind, namespace, merged)
+        obj = self._new(kind, target.namespace, merged)
         admitted = self._admit_new(kind, pipeline.complete(kind, obj))
         return self._store_new(kind, admitted, options, warnings)
 
@@ -352,7 +333,6 @@ class Writes:
     def _commit(
         self,
         kind: ServedKind,
-        key: StoreKey,
         obj: Obj,
         options: WriteOptions,
         warnings: tuple[str, ...],
@@ -362,19 +342,14 @@ class Writes:
         stored = versions.to_stored(kind, obj)
         if options.dry_run:
             return Outcome(stored, created=created, warnings=warnings), None
-        pending = self._store.put(key, stored)
+        pending = self._store.put(self._key(kind, obj), stored)
         return Outcome(stored, created=created, warnings=warnings), pending
 
     def _commit_removal(
-        self,
-        kind: ServedKind,
-        key: StoreKey,
-        obj: Obj,
-        options: WriteOptions,
-        warnings: tuple[str, ...],
+        self, kind: ServedKind, obj: Obj, options: WriteOptions, warnings: tuple[str, ...]
     ) -> Staged:
         stored = versions.to_stored(kind, obj)
-        pending = None if options.dry_run else self._store.remove(key, stored)
+        pending = None if options.dry_run else self._store.remove(self._key(kind, obj), stored)
         return Outcome(stored, deleted=True, warnings=warnings), pending
 
     def _key(self, kind: ServedKind, obj: Obj) -> StoreKey:
@@ -384,70 +359,3 @@ class Writes:
 
     def _now(self) -> str:
         return rfc3339(self._clock.now())
-
-
-def _known(kind: ServedKind, config: Obj, options: WriteOptions) -> tuple[Obj, tuple[str, ...]]:
-    """The configuration without unknown fields; what is unknown is refused or reported."""
-    pruned, unknown = pipeline.prune(config, kind.schema)
-    if unknown and options.field_validation == "Strict":
-        listed = ", ".join(f'unknown field "{path}"' for path in unknown)
-        raise bad_request(f"strict decoding error: {listed}")
-    warned = unknown if options.field_validation == "Warn" else []
-    return pruned, tuple(f'unknown field "{path}"' for path in warned)
-
-
-def _config_part(kind: ServedKind, config: Obj, subresource: str) -> Obj:
-    if subresource == "status":
-        kept = ("apiVersion", "kind", "metadata", "status")
-        return {name: config[name] for name in kept if name in config}
-    if kind.has_status:
-        return {name: value for name, value in config.items() if name != "status"}
-    return config
-
-
-def _part(kind: ServedKind, old: Obj, new: Obj, subresource: str) -> Obj:
-    """What a write through a path may change: everything else is taken from the old object."""
-    if subresource == "":
-        if not kind.has_status:
-            return new
-        part = {name: value for name, value in new.items() if name != "status"}
-        if "status" in old:
-            part["status"] = old["status"]
-        return part
-    if subresource == "scale":
-        return new
-    if subresource not in ("status", "finalize", "ephemeralcontainers", "resize", "approval"):
-        raise method_not_allowed()
-    section = "status" if subresource in ("status", "approval") else "spec"
-    meta = dict(old["metadata"])
-    given = metadata.meta_of(new)
-    for name in ("managedFields", "resourceVersion", "uid"):
-        if name in given:
-            meta[name] = given[name]
-    part = {**old, "metadata": meta}
-    part.pop(section, None)
-    if section in new:
-        part[section] = new[section]
-    return part
-
-
-def _same(old: Obj, new: Obj) -> bool:
-    # Python calls True and 1 equal; JSON does not, so equality is settled on the encoded form.
-    if old != new:
-        return False
-    return orjson.dumps(old, option=orjson.OPT_SORT_KEYS) == orjson.dumps(
-        new, option=orjson.OPT_SORT_KEYS
-    )
-
-
-def _finished(kind: ServedKind, obj: Obj) -> bool:
-    """Whether an object that is being deleted has nothing left to wait for."""
-    meta = obj["metadata"]
-    if not meta.get("deletionTimestamp") or meta.get("finalizers"):
-        return False
-    if kind.resource == strategy.NAMESPACES and (obj.get("spec") or {}).get("finalizers"):
-        return False
-    return not meta.get("deletionGracePeriodSeconds")
-
-
-__all__ = ["Staged", "Writes"]

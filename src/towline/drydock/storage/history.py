@@ -21,9 +21,7 @@ class History:
         floor: Changes up to this revision are gone.
     """
 
-    def __init__(
-        self, floor: int, *, max_changes: int = 50_000, max_bytes: int = 16 << 20
-    ) -> None:
+    def __init__(self, floor: int, *, max_changes: int = 50_000, max_bytes: int = 16 << 20) -> None:
         self.floor = floor
         self._max_changes = max_changes
         self._max_bytes = max_bytes

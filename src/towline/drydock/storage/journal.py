@@ -125,9 +125,7 @@ class Journal:
 
     def version(self, rev: int) -> tuple[int, bytes] | None:
         """Creating revision and JSON of the version that a revision wrote, if it is kept."""
-        row = self._db.execute(
-            "SELECT create_rev, value FROM log WHERE rev = ?", (rev,)
-        ).fetchone()
+        row = self._db.execute("SELECT create_rev, value FROM log WHERE rev = ?", (rev,)).fetchone()
         return (int(row[0]), row[1]) if row else None
 
     def append(self, rows: Sequence[Row]) -> None:

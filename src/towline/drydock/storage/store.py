@@ -116,6 +116,11 @@ class Store:
         found = self._journal.version(rev) if rev else None
         return None if found is None else Record(key, rev, found[0], bytes(found[1]))
 
+    @property
+    def closed(self) -> bool:
+        """Whether no more writes are taken."""
+        return self._closed
+
     # Reads
 
     def get(self, key: StoreKey) -> Record | None:
@@ -168,9 +173,7 @@ class Store:
             )
         current = {record.key: record for record in self._tables.table(resource).sorted()}
         state = self.history.rewind(current, resource, rev)
-        return [
-            state[key] for key in sorted(state) if not namespace or key.namespace == namespace
-        ]
+        return [state[key] for key in sorted(state) if not namespace or key.namespace == namespace]
 
     # Writes
 

@@ -53,26 +53,31 @@ def _edit(doc: Any, tokens: list[str], operation: str, value: Any) -> Any:
         if operation == "remove":
             raise _rejected("cannot remove the whole document")
         return value
-    token, rest = tokens[0], tokens[1:]
     if isinstance(doc, dict):
-        copy: Any = dict(doc)
-        if rest:
-            if token not in doc:
-                raise _rejected(f"missing path {token!r}")
-            copy[token] = _edit(doc[token], rest, operation, value)
-        elif operation == "add":
-            copy[token] = value
-        elif token not in doc:
-            raise _rejected(f"missing key {token!r}")
-        elif operation == "remove":
-            del copy[token]
-        else:
-            copy[token] = value
-        return copy
-    if not isinstance(doc, list):
-        raise _rejected(f"path element {token!r} is inside a value that is no container")
+        return _edit_map(doc, tokens, operation, value)
+    if isinstance(doc, list):
+        return _edit_list(doc, tokens, operation, value)
+    raise _rejected(f"path element {tokens[0]!r} is inside a value that is no container")
+
+
+def _edit_map(doc: dict[str, Any], tokens: list[str], operation: str, value: Any) -> Any:
+    token, rest = tokens[0], tokens[1:]
+    if token not in doc and (rest or operation != "add"):
+        raise _rejected(f"missing path {token!r}")
+    copy = dict(doc)
+    if rest:
+        copy[token] = _edit(doc[token], rest, operation, value)
+    elif operation == "remove":
+        del copy[token]
+    else:
+        copy[token] = value
+    return copy
+
+
+def _edit_list(doc: list[Any], tokens: list[str], operation: str, value: Any) -> Any:
+    rest = tokens[1:]
+    index = _index(tokens[0], len(doc), end=not rest and operation == "add")
     copy = list(doc)
-    index = _index(token, len(doc), end=not rest and operation == "add")
     if rest:
         copy[index] = _edit(doc[index], rest, operation, value)
     elif operation == "add":

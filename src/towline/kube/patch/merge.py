@@ -39,7 +39,8 @@ def _changes(current: dict[str, Any], modified: dict[str, Any]) -> dict[str, Any
     patch: dict[str, Any] = {}
     for key, value in modified.items():
         if key not in current:
-            patch[key] = value
+            if value is not None:
+                patch[key] = value
             continue
         before = current[key]
         if isinstance(before, dict) and isinstance(value, dict):
@@ -56,9 +57,12 @@ def _deletions(original: dict[str, Any], modified: dict[str, Any]) -> dict[str, 
         value = modified.get(key)
         if value is None:
             patch[key] = None
-        elif isinstance(before, dict) and isinstance(value, dict):
-            if nested := _deletions(before, value):
-                patch[key] = nested
+        elif (
+            isinstance(before, dict)
+            and isinstance(value, dict)
+            and (nested := _deletions(before, value))
+        ):
+            patch[key] = nested
     return patch
 
 

@@ -49,7 +49,7 @@ def _merge_map(doc: Obj, patch: Obj, node: SchemaNode, depth: int) -> Obj:
         raise _bad("the patch is nested too deeply")
     match patch.get(PATCH):
         case "replace":
-            return _without_directives({k: v for k, v in patch.items() if k != PATCH})
+            return {k: _without_directives(v) for k, v in patch.items() if not k.startswith("$")}
         case "delete":
             return {}
         case None | "merge":
@@ -57,29 +57,34 @@ def _merge_map(doc: Obj, patch: Obj, node: SchemaNode, depth: int) -> Obj:
         case other:
             raise _bad(f"unknown patch type found: {other}")
     merged = dict(doc)
-    retained = patch.get(RETAIN_KEYS)
-    if retained is not None:
-        merged = _retained(merged, patch, retained)
+    if RETAIN_KEYS in patch:
+        merged = _retained(merged, patch, patch[RETAIN_KEYS])
     for key, value in patch.items():
         if key.startswith(DELETE_PRIMITIVES):
-            name = key.removeprefix(DELETE_PRIMITIVES)
-            doomed = _as_list(value, key)
-            if isinstance(merged.get(name), list):
-                merged[name] = [item for item in merged[name] if item not in doomed]
+            _delete_primitives(merged, key, value)
     for key, value in patch.items():
         if not key.startswith("$"):
             _merge_field(merged, key, value, node.child(key), depth)
     for key, value in patch.items():
         if key.startswith(SET_ORDER):
-            name = key.removeprefix(SET_ORDER)
-            if isinstance(merged.get(name), list):
-                order = _as_list(value, key)
-                before = doc.get(name)
-                merge_key = node.child(name).patch_merge_key
-                merged[name] = _reordered(
-                    merged[name], order, before if isinstance(before, list) else [], merge_key
-                )
+            _set_order(merged, doc, key, value, node)
     return merged
+
+
+def _delete_primitives(merged: Obj, key: str, value: Any) -> None:
+    name = key.removeprefix(DELETE_PRIMITIVES)
+    doomed = _as_list(value, key)
+    if isinstance(merged.get(name), list):
+        merged[name] = [item for item in merged[name] if item not in doomed]
+
+
+def _set_order(merged: Obj, doc: Obj, key: str, value: Any, node: SchemaNode) -> None:
+    name = key.removeprefix(SET_ORDER)
+    order = _as_list(value, key)
+    if isinstance(merged.get(name), list):
+        before = doc.get(name)
+        server = before if isinstance(before, list) else []
+        merged[name] = _reordered(merged[name], order, server, node.child(name).patch_merge_key)
 
 
 def _as_list(value: Any, key: str) -> list[Any]:

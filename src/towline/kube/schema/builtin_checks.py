@@ -225,7 +225,7 @@ def _protocol(port: Obj, path: str) -> Iterator[FieldError]:
         yield not_supported(f"{path}.protocol", protocol, _PROTOCOLS)
 
 
-# --- Services and configuration --------------------------------------------------------------------
+# --- Services and configuration ------------------------------------------------------------------
 
 
 def _service(obj: Obj) -> Iterator[FieldError]:

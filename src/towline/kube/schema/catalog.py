@@ -15,7 +15,7 @@ import msgspec
 
 from towline.kube.refs import GroupVersionKind
 from towline.kube.schema.node import SchemaNode
-from towline.kube.schema.openapi import openapi_v3_document, openapi_v3_index
+from towline.kube.schema.openapi import custom_document, openapi_v3_document, openapi_v3_index
 
 
 class Subresource(msgspec.Struct, frozen=True):
@@ -161,6 +161,10 @@ class Catalog:
             read_data("descriptions"),
             self.version,
         )
+
+    def custom_openapi_v3(self, kinds: list[KindInfo]) -> bytes:
+        """The OpenAPI v3 document (JSON) of one group version of custom resources."""
+        return custom_document(kinds, self.definitions, read_data("descriptions"), self.version)
 
 
 def _kind_info(entry: _KindData, definitions: Definitions) -> KindInfo:

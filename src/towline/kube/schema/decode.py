@@ -78,12 +78,10 @@ def _scalar_problem(value: Any, node: SchemaNode, owner: str, path: str) -> str:
         good = isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool))
         return "" if good else _mismatch(value, "int32", owner, path)
     match node.type:
-        case "string" if not isinstance(value, str):
-            return _mismatch(value, _go_type(node), owner, path)
-        case "string" if node.format == "byte":
-            return base64_problem(value)
-        case "string" if node.format == "date-time" and value and not _TIME.fullmatch(value):
-            return f'parsing time "{value}" as "2006-01-02T15:04:05Z07:00": cannot parse "{value}"'
+        case "string":
+            if not isinstance(value, str):
+                return _mismatch(value, _go_type(node), owner, path)
+            return _text_problem(value, node)
         case "boolean" if not isinstance(value, bool):
             return _mismatch(value, "bool", owner, path)
         case "integer":
@@ -92,6 +90,14 @@ def _scalar_problem(value: Any, node: SchemaNode, owner: str, path: str) -> str:
             return _mismatch(value, "float64", owner, path)
         case _:
             return ""
+
+
+def _text_problem(value: str, node: SchemaNode) -> str:
+    if node.format == "byte":
+        return base64_problem(value)
+    if node.format == "date-time" and value and not _TIME.fullmatch(value):
+        return f'parsing time "{value}" as "2006-01-02T15:04:05Z07:00": cannot parse "{value}"'
+    return ""
 
 
 def _integer_problem(value: Any, node: SchemaNode, owner: str, path: str) -> str:
@@ -120,8 +126,8 @@ def base64_problem(text: str) -> str:
         if mark not in _BASE64_DIGITS:
             return f"illegal base64 data at input byte {position}"
     if len(body) % 4 or padding > 2 or (padding and len(stripped) % 4 == 0):
-        position = len(stripped) if padding else len(body)
-        return f"illegal base64 data at input byte {position - len(stripped) % 4 if not padding else position}"
+        position = len(stripped) if padding else len(stripped) // 4 * 4
+        return f"illegal base64 data at input byte {position}"
     return ""
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from typing import Any
 
 from towline.kube.refs import GroupVersionKind
 from towline.kube.schema.catalog import load_catalog

@@ -17,9 +17,10 @@ from towline.kube.schema.fielderror import FieldError, forbidden, invalid
 _FIXED = "field is immutable"
 _POD_EDITABLE = (
     "pod updates may not change fields other than `spec.containers[*].image`,"
-    "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions "
-    "to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it "
-    "was previously negative)"
+    "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,"
+    "`spec.tolerations` (only additions to existing tolerations),"
+    "`spec.terminationGracePeriodSeconds` "
+    "(allow it to be set to 1 if it was previously negative)"
 )
 _SET_EDITABLE = (
     "replicas",

@@ -321,3 +321,47 @@ class _Operations:
 def _content(definition: str, media_types: Iterable[str]) -> dict[str, Any]:
     schema = {"schema": {"$ref": f"{_REF}{definition}"}}
     return {"content": dict.fromkeys(media_types, schema)}
+
+
+def custom_document(
+    kinds: Sequence[KindInfo],
+    definitions: DefinitionSource,
+    descriptions: bytes,
+    version: str,
+) -> bytes:
+    """The document of one group version of custom resources, JSON.
+
+    Args:
+        kinds: The custom kinds of that group version.
+        definitions: The built-in schemas, for metadata.
+        descriptions: Their texts.
+        version: For the document's `info`.
+    """
+    texts = msgspec.json.decode(descriptions, type=dict[str, msgspec.Raw])
+    shared = ("ObjectMeta", "ListMeta", "DeleteOptions", "Status", "Patch")
+    schemas = _schemas((f"{_META}.{name}" for name in shared), definitions, texts)
+    paths: dict[str, Any] = {}
+    for kind in kinds:
+        paths |= kind_paths(kind, strategic=False)
+        if "scale" in kind.subresources:
+            schemas |= _schemas(["io.k8s.api.autoscaling.v1.Scale"], definitions, texts)
+        schema = _expanded(kind.schema.raw, set())
+        gvk = kind.gvk._asdict()
+        schemas[kind.definition] = {**schema, "x-kubernetes-group-version-kind": [gvk]}
+        schemas[f"{kind.definition}List"] = _list_schema(kind)
+    return document(paths, schemas, version)
+
+
+def _list_schema(kind: KindInfo) -> dict[str, Any]:
+    items = {"type": "array", "items": {"$ref": f"{_REF}{kind.definition}"}}
+    return {
+        "type": "object",
+        "required": ["items"],
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "metadata": {"$ref": f"{_REF}{_META}.ListMeta"},
+            "items": items,
+        },
+        "x-kubernetes-group-version-kind": [{**kind.gvk._asdict(), "kind": f"{kind.gvk.kind}List"}],
+    }

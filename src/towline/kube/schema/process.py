@@ -38,7 +38,7 @@ def prune(obj: Any, schema: SchemaNode) -> tuple[Any, list[str]]:
 
 def _prune(value: Any, node: SchemaNode, path: str, unknown: list[str]) -> Any:
     if isinstance(value, dict):
-        if node.shape == "any" or node.shape == "scalar":
+        if node.shape in {"any", "scalar"}:
             return value
         return _prune_fields(value, node, path, unknown)
     if isinstance(value, list) and node.shape == "list":
@@ -72,7 +72,7 @@ def _prune_fields(value: dict[str, Any], node: SchemaNode, path: str, unknown: l
     return out
 
 
-# --- defaults of structural schemas ----------------------------------------------------------------
+# --- defaults of structural schemas --------------------------------------------------------------
 
 
 def apply_defaults(obj: Any, schema: SchemaNode) -> Any:
@@ -110,7 +110,7 @@ def _default_fields(value: dict[str, Any], node: SchemaNode) -> dict[str, Any]:
     return out if changed else value
 
 
-# --- canonical form of built-in kinds ----------------------------------------------------------------
+# --- canonical form of built-in kinds ------------------------------------------------------------
 
 
 def zero_object(schema: SchemaNode | None) -> dict[str, Any]:

@@ -88,7 +88,7 @@ def _without_managed(obj: Obj) -> Obj:
     return {**obj, "metadata": {k: v for k, v in metadata.items() if k != "managedFields"}}
 
 
-# --- writes other than apply -----------------------------------------------------------------------
+# --- writes other than apply ---------------------------------------------------------------------
 
 
 def track_update(
@@ -166,7 +166,7 @@ def _taken_away(
     return out
 
 
-# --- apply -----------------------------------------------------------------------------------------
+# --- apply ---------------------------------------------------------------------------------------
 
 
 def server_side_apply(
@@ -305,7 +305,7 @@ def _with_applier(
     return {**rest, fresh.identity: fresh.with_fields(fields)}
 
 
-# --- conflicts -------------------------------------------------------------------------------------
+# --- conflicts -----------------------------------------------------------------------------------
 
 
 def _conflicts(managers: Managers, applier: Identity, touched: Tree) -> dict[Identity, Tree]:
@@ -323,7 +323,7 @@ def _conflicts_left(
     schema: SchemaNode | None,
     api_version: str,
 ) -> dict[Identity, Tree]:
-    """kubectl may take over what its own last-applied annotation says it set."""
+    """The rest: kubectl may take over what its own last-applied annotation says it set."""
     if manager != _KUBECTL:
         return conflicts
     annotations = (current.get("metadata") or {}).get("annotations") or {}

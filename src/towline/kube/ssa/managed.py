@@ -132,7 +132,7 @@ def _encode_one(entry: Entry) -> dict[str, Any]:
 
 def is_reset(entries: Any) -> bool:
     """Whether a writer asks to forget all ownership: `[]` or `[{}]`."""
-    return entries == [] or entries == [{}]
+    return bool(entries in ([], [{}]))
 
 
 def capped(managers: Managers) -> Managers:

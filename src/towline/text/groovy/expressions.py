@@ -84,7 +84,7 @@ class ExpressionParser(Cursor):
         positional: list[Node] = []
         named: list[tree.MapEntry] = []
         while not (close and self.at(close)):
-            if close and self.at("*") :
+            if close and self.at("*"):
                 star = self.advance()
                 positional.append(tree.Spread(star.at, self.expression()))
             elif self._entry_follows():

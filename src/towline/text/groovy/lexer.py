@@ -155,7 +155,9 @@ class _Lexer:
 
     def _indent(self, at: Position) -> int:
         start = self.line_starts[at.line - 1]
-        line = self.source[start : self.line_starts[at.line] if at.line < len(self.line_starts) else None]
+        line = self.source[
+            start : self.line_starts[at.line] if at.line < len(self.line_starts) else None
+        ]
         return len(line) - len(line.lstrip(" \t"))
 
     def _brace_hint(self) -> str:

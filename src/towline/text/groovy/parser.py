@@ -205,8 +205,11 @@ class Parser(ExpressionParser):
                 return parse_keyword(self)
         if token.is_operator("@"):
             field = self._annotation()
-            raise self.error("an annotation is allowed only at the top of the file", at=token.at) \
-                if field is None else self.error("an annotation cannot stand here", at=token.at)
+            raise (
+                self.error("an annotation is allowed only at the top of the file", at=token.at)
+                if field is None
+                else self.error("an annotation cannot stand here", at=token.at)
+            )
         if self.at_keyword("def", "final") or self._declaration_follows():
             return self._declaration(field=False)
         if token.is_operator("{"):

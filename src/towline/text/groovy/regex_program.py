@@ -104,7 +104,13 @@ _NAMED = {
     "Space": _SPACE,
 }
 _CONTROLS = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "a": "\a", "e": "\x1b", "0": "\0"}
-_ASSERTIONS = {"A": Op.START, "Z": Op.END, "z": Op.HARD_END, "b": Op.WORD_EDGE, "B": Op.NO_WORD_EDGE}
+_ASSERTIONS = {
+    "A": Op.START,
+    "Z": Op.END,
+    "z": Op.HARD_END,
+    "b": Op.WORD_EDGE,
+    "B": Op.NO_WORD_EDGE,
+}
 _EVERYTHING: Ranges = ((0, 0x10FFFF),)
 
 Code = list[Instruction]

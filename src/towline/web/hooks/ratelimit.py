@@ -44,13 +44,14 @@ class TokenBucket:
         """Takes tokens.
 
         Returns:
-            0.0 when they were there; else nothing was taken, and these are the seconds to wait.
+            0.0 when they were there; else nothing was taken, and these are the seconds to wait
+            (more than a burst never fits).
         """
         self._fill(now)
         if self._tokens >= amount:
             self._tokens -= amount
             return 0.0
-        return (min(amount, self._rate.burst) - self._tokens) / self._rate.per_second
+        return (amount - self._tokens) / self._rate.per_second
 
     def give_back(self, amount: float) -> None:
         """Returns tokens that were taken."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from typing import Any
 
+from towline.text.groovy.methods.lists import LIST
 from towline.text.groovy.methods.table import Code, Frame, Method, closure, integer
 from towline.text.groovy.methods.text import format_text
 from towline.text.groovy.operators import binary, cast, compare, is_number, parse_number
@@ -115,10 +116,9 @@ def _round(mode: str) -> Method:
     return Method(lambda frame, _, value: int(Decimal(_number(value)).to_integral(mode)), 1, 1)
 
 
-def _join(frame: Frame, _: None, glue: Any, *items: Any) -> str:
+def _join(frame: Frame, _: None, glue: Any, *items: Any) -> Any:
     values = items[0] if len(items) == 1 and isinstance(items[0], list) else list(items)
-    texts = [to_text(value, frame.meter) for value in values]
-    return frame.meter.text(to_text(glue, frame.meter).join(texts))
+    return LIST["join"].function(frame, values, glue)
 
 
 _INTEGER = {"parseInt": _parse("int"), "valueOf": _parse("int"), "parseLong": _parse("int")}

@@ -282,7 +282,9 @@ STRING: dict[str, Method] = {
     "endsWith": Method(lambda frame, text, part: text.endswith(to_text(part, frame.meter)), 1, 1),
     "equals": Method(lambda frame, text, other: text == other, 1, 1),
     "equalsIgnoreCase": Method(
-        lambda f, text, other: other is not None and text.lower() == to_text(other, f.meter).lower(),
+        lambda f, text, other: (
+            other is not None and text.lower() == to_text(other, f.meter).lower()
+        ),
         1,
         1,
     ),

@@ -1,0 +1,97 @@
+"""The GitOps half: cluster cache, git mirrors, application controller, webhook deliveries."""
+
+from __future__ import annotations
+
+import asyncio
+
+from towline.aio.clock import Clock
+from towline.app.changes import ChangeFeed
+from towline.app.credentials import RepositoryCredentials
+from towline.app.folder import DataFolder
+from towline.app.forge import ForgeParts
+from towline.app.observer import LineageObserver
+from towline.controllers.application import ApplicationController, EngineSettings, engine_kind
+from towline.git import Git, Mirrors, parse_url
+from towline.git.aliases import resolve_alias
+from towline.kubeclient.cache import WatchCache
+from towline.kubeclient.client import KubeClient
+from towline.settings import EMBEDDED, Settings
+from towline.store import Store
+
+_SYNC_SECONDS = 120.0
+
+
+class Engine:
+    """Builds the engine and owns what it shares with CI and the web.
+
+    Attributes:
+        cache: Live objects of the cluster.
+        repositories: Git mirrors.
+        applications: The application controller.
+        aliases: Git host -> base URL, with the local forge's filled in.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        folder: DataFolder,
+        *,
+        client: KubeClient,
+        git: Git,
+        store: Store,
+        clock: Clock,
+        forge: ForgeParts | None,
+    ) -> None:
+        self.settings = settings
+        self.folder = folder
+        self.client = client
+        self.store = store
+        self.clock = clock
+        self.aliases = _aliases(settings, forge)
+        self.cache = WatchCache(client, clock)
+        self.credentials = RepositoryCredentials(
+            self.cache,
+            settings.engine.namespace,
+            forge=forge.base_url if forge else "",
+            forge_token=(lambda: forge.token) if forge else None,
+        )
+        self.repositories = Mirrors(folder.folder("mirrors"), git, self.credentials, self.aliases)
+        self.observer = LineageObserver(store)
+        self.applications = ApplicationController(
+            client,
+            self.cache,
+            self.repositories,
+            clock,
+            namespace=settings.engine.namespace,
+            settings=EngineSettings(
+                poll_seconds=settings.engine.poll_seconds,
+                poll_jitter=settings.engine.poll_jitter_seconds,
+            ),
+            observer=self.observer,
+            canonical_url=lambda url: resolve_alias(parse_url(url), self.aliases),
+        )
+        self.changes = ChangeFeed(store, self.cache)
+
+    def start(self, group: asyncio.TaskGroup) -> None:
+        """Starts its tasks."""
+        group.create_task(self.cache.run(engine_kind), name="cache")
+        group.create_task(self.observer.run(), name="lineage")
+        group.create_task(self.changes.run(), name="changes")
+        group.create_task(self.applications.run(), name="applications")
+
+    async def synced(self) -> None:
+        """Returns once everything in the cluster has been listed."""
+        await self.cache.synced(_SYNC_SECONDS)
+
+    async def close(self) -> None:
+        """Closes what it opened."""
+        await self.repositories.close()
+
+
+def _aliases(settings: Settings, forge: ForgeParts | None) -> dict[str, str]:
+    embedded = forge.base_url if forge else ""
+    return {
+        host: embedded if target == EMBEDDED else target
+        for host, target in settings.git.aliases.items()
+        if target != EMBEDDED or embedded
+    }

@@ -1,0 +1,303 @@
+"""Compares an application and brings its status up to date."""
+
+from __future__ import annotations
+
+import logging
+
+from towline.aio.clock import Clock, rfc3339
+from towline.argo.application import Application
+from towline.argo.names import REFRESH
+from towline.argo.project import Project
+from towline.argo.status import (
+    Condition,
+    ConditionType,
+    HealthCode,
+    Phase,
+    SyncCode,
+    merge_conditions,
+)
+from towline.controllers.application.comparing import EMPTY, Comparer
+from towline.controllers.application.draft import Draft
+from towline.controllers.application.memory import Level, Memory
+from towline.controllers.application.ports import Drift, EngineObserver, LiveCache
+from towline.controllers.application.settings import EngineSettings
+from towline.controllers.application.sources import SourceReader, is_passing, target_error
+from towline.errors import InputError, TowlineError
+from towline.gitops.automation import (
+    AutoSync,
+    NoSync,
+    StartSync,
+    SyncFacts,
+    decide_auto_sync,
+)
+from towline.gitops.compare import Comparison, Pair, application_health
+from towline.gitops.health import Health
+from towline.gitops.projects import check_spec
+from towline.gitops.status import (
+    health_entry,
+    images_of,
+    resource_entries,
+    summary_entry,
+    sync_entry,
+)
+from towline.kubeclient.objects import CachedObject
+
+_EVALUATED = (
+    ConditionType.INVALID_SPEC_ERROR,
+    ConditionType.COMPARISON_ERROR,
+    ConditionType.SYNC_ERROR,
+    ConditionType.UNKNOWN_ERROR,
+    ConditionType.SHARED_RESOURCE,
+    ConditionType.REPEATED_RESOURCE,
+    ConditionType.EXCLUDED_RESOURCE,
+)
+_MAX_DEPTH = 8
+
+_log = logging.getLogger("towline.engine")
+
+
+class Refresher:
+    """Refreshes applications.
+
+    Args:
+        cache: Live objects.
+        sources: Manifests.
+        comparer: Comparison.
+        observer: Is told of progress.
+        clock: Time.
+        settings: The engine's settings.
+        namespace: The control namespace.
+    """
+
+    def __init__(
+        self,
+        *,
+        cache: LiveCache,
+        sources: SourceReader,
+        comparer: Comparer,
+        observer: EngineObserver,
+        clock: Clock,
+        settings: EngineSettings,
+        namespace: str,
+    ) -> None:
+        self._cache = cache
+        self._sources = sources
+        self._comparer = comparer
+        self._observer = observer
+        self._clock = clock
+        self._settings = settings
+        self._namespace = namespace
+
+    async def refresh(self, draft: Draft, memory: Memory, level: Level) -> AutoSync:
+        """Compares and notes the outcome in the draft; says what automated sync should do.
+
+        Raises:
+            TransientError: The repository does not answer and the status is left as it is.
+        """
+        app = draft.app
+        if level is Level.SUMMARY and app.status.get("sync"):
+            self._summarize(draft)
+            return NoSync()
+        draft.refreshed = True
+        try:
+            project = self._comparer.project(app)
+            problems = check_spec(app, project, control_namespace=self._namespace)
+        except InputError as error:
+            problems = [Condition(ConditionType.INVALID_SPEC_ERROR, str(error))]
+            project = None
+        if problems or project is None:
+            self._invalid(draft, problems, level)
+            return NoSync()
+        return await self._compare(draft, memory, project, level)
+
+    async def _compare(
+        self, draft: Draft, memory: Memory, project: Project, level: Level
+    ) -> AutoSync:
+        app = draft.app
+        try:
+            revision = await self._revision(app, memory, level)
+            hard = app.annotations.get(REFRESH) == "hard"
+            rendered = await self._sources.render(app, memory, revision, fresh=hard)
+            targets = await self._comparer.targets(app, memory, rendered.result)
+            comparison = await self._comparer.compare(app, memory, project, targets)
+        except TowlineError as error:
+            if self._tolerates(app, memory, error, level):
+                raise
+            await self._unknown(draft, memory, project, error, level)
+            return NoSync()
+        except Exception as error:  # noqa: BLE001  # manifests come from strangers
+            _log.exception("comparison broke app=%s", app.qualified_name)
+            problem = InputError(f"a manifest cannot be compared: {type(error).__name__}: {error}")
+            await self._unknown(draft, memory, project, problem, level)
+            return NoSync()
+        memory.failing_since = None
+        now = self._clock.now()
+        if memory.told_revision != revision:
+            memory.told_revision = revision
+            self._observer.refreshed(app.qualified_name, revision, now)
+        problems = [*comparison.conditions]
+        self._note(draft, memory, comparison, revision, level)
+        draft.status["sourceType"] = rendered.result.source_type
+        decision = self._decide(draft, memory, comparison, revision)
+        if isinstance(decision, NoSync) and decision.condition is not None:
+            problems.append(decision.condition)
+        self._conditions(draft, problems)
+        self._tell_health(draft, memory, revision)
+        return decision
+
+    async def _revision(self, app: Application, memory: Memory, level: Level) -> str:
+        known = (app.status.get("sync") or {}).get("revision")
+        if level <= Level.RECENT and known and len(known) == 40:
+            return str(known)
+        expired = self._clock.monotonic() >= memory.poll_due
+        fresh = level is Level.FORCE_RESOLVE or expired
+        return await self._sources.revision(app, memory, fresh=fresh)
+
+    def _tolerates(
+        self, app: Application, memory: Memory, error: TowlineError, level: Level
+    ) -> bool:
+        """Whether an unreachable repository leaves the status as it is for now."""
+        if not is_passing(error) or level is Level.FORCE_RESOLVE or not app.status.get("sync"):
+            return False
+        now = self._clock.monotonic()
+        if memory.failing_since is None:
+            memory.failing_since = now
+        return now - memory.failing_since < self._settings.repo_error_grace
+
+    def _note(
+        self,
+        draft: Draft,
+        memory: Memory,
+        comparison: Comparison,
+        revision: str,
+        level: Level,
+    ) -> None:
+        now = rfc3339(self._clock.now())
+        status = draft.status
+        status["sync"] = sync_entry(draft.app, comparison.sync, revision)
+        status["resources"] = resource_entries(comparison)
+        status["resourceHealthSource"] = "appTree"
+        health = application_health(
+            comparison.pairs, lambda live: self._comparer.health(memory, live)
+        )
+        status["health"] = health_entry(status.get("health"), health, now)
+        status["controllerNamespace"] = self._namespace
+        if level >= Level.LATEST or "reconciledAt" not in status:
+            status["reconciledAt"] = now
+        self._summarize(draft)
+
+    async def _unknown(
+        self,
+        draft: Draft,
+        memory: Memory,
+        project: Project,
+        error: TowlineError,
+        level: Level,
+    ) -> None:
+        """Desired objects are not known: nothing can be said, and nothing is changed."""
+        app = draft.app
+        now = rfc3339(self._clock.now())
+        comparison = await self._comparer.compare(app, memory, project, EMPTY)
+        status = draft.status
+        revision = app.source.target_revision
+        status["sync"] = sync_entry(app, SyncCode.UNKNOWN, revision)
+        status["resources"] = resource_entries(comparison, unknown=True)
+        health = application_health(
+            comparison.pairs, lambda live: self._comparer.health(memory, live)
+        )
+        status["health"] = health_entry(status.get("health"), health, now)
+        if level >= Level.LATEST or "reconciledAt" not in status:
+            status["reconciledAt"] = now
+        status.pop("sourceType", None)
+        memory.rendered = None
+        message = target_error(error)
+        self._conditions(draft, [Condition(ConditionType.COMPARISON_ERROR, message)])
+        _log.warning("comparison failed app=%s error=%s", app.qualified_name, error)
+
+    def _invalid(self, draft: Draft, problems: list[Condition], level: Level) -> None:
+        now = rfc3339(self._clock.now())
+        status = draft.status
+        status["sync"] = sync_entry(draft.app, SyncCode.UNKNOWN, "")
+        status["health"] = health_entry(status.get("health"), Health(HealthCode.UNKNOWN), now)
+        status.pop("resources", None)
+        if level >= Level.LATEST or "reconciledAt" not in status:
+            status["reconciledAt"] = now
+        self._conditions(draft, problems)
+
+    def refuse(self, draft: Draft, error: InputError) -> None:
+        """Notes that the specification cannot be read."""
+        self._invalid(
+            draft, [Condition(ConditionType.INVALID_SPEC_ERROR, str(error))], Level.RECENT
+        )
+
+    def _conditions(self, draft: Draft, found: list[Condition]) -> None:
+        now = rfc3339(self._clock.now())
+        before = draft.status.get("conditions") or []
+        after = merge_conditions(before, _EVALUATED, found, now)
+        if after:
+            draft.status["conditions"] = after
+        else:
+            draft.status.pop("conditions", None)
+
+    def _decide(
+        self, draft: Draft, memory: Memory, comparison: Comparison, revision: str
+    ) -> AutoSync:
+        if comparison.sync is SyncCode.SYNCED:
+            memory.healed_well = True
+        facts = SyncFacts(
+            comparison=comparison,
+            revision=revision,
+            now=self._clock.now(),
+            backoff=self._settings.self_heal,
+            effective=memory.healed_well and self._calm(memory),
+        )
+        decision = decide_auto_sync(draft.preview(), facts)
+        if isinstance(decision, StartSync):
+            memory.healed_well = False
+            for pair in decision.heal:
+                self._drifted(draft.app, memory, pair)
+            if decision.heal:
+                memory.heals.append(self._clock.monotonic())
+            if "summary" not in draft.status:
+                draft.status["summary"] = {}
+        return decision
+
+    def _calm(self, memory: Memory) -> bool:
+        """Whether so few repairs were needed lately that nothing seems to fight back."""
+        since = self._clock.monotonic() - self._settings.heal_window
+        return sum(at > since for at in memory.heals) < self._settings.heal_burst
+
+    def _drifted(self, app: Application, memory: Memory, pair: Pair) -> None:
+        kind = Drift.MODIFIED
+        if pair.live is None:
+            kind = Drift.DELETED
+        elif pair.target is None:
+            kind = Drift.EXTRA
+        memory.drifts[pair.key] = kind
+        self._observer.drift(app.qualified_name, pair.key, kind, self._clock.now())
+
+    def _tell_health(self, draft: Draft, memory: Memory, revision: str) -> None:
+        status = draft.status
+        good = (
+            status["sync"]["status"] == SyncCode.SYNCED.value
+            and status["health"]["status"] == HealthCode.HEALTHY.value
+            and draft.state.get("phase") != Phase.RUNNING.value
+        )
+        if good and memory.told_healthy != revision:
+            memory.told_healthy = revision
+            self._observer.healthy(draft.app.qualified_name, revision, self._clock.now())
+
+    def _summarize(self, draft: Draft) -> None:
+        images: set[str] = set()
+        for obj in self._comparer.tracked(draft.app):
+            self._images(obj, images, 0)
+        summary = summary_entry(images)
+        if summary or "summary" in draft.status:
+            draft.status["summary"] = summary
+
+    def _images(self, obj: CachedObject, images: set[str], depth: int) -> None:
+        if obj.gvk.group_kind == ("", "Pod"):
+            images.update(images_of(obj.body()))
+        if depth < _MAX_DEPTH:
+            for child in self._cache.children(obj.uid):
+                self._images(child, images, depth + 1)

@@ -1,0 +1,355 @@
+"""Requests for resources: reads, writes and subresources, from route to answer."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from towline.aio.clock import Clock
+from towline.drydock.api import lists, pods, reviews
+from towline.drydock.api.auth import TokenFile
+from towline.drydock.api.decode import decode, duplicate_fields, from_yaml, media_type
+from towline.drydock.api.messages import Answer, Request, Response, User
+from towline.drydock.api.negotiate import JSON, TABLE, Form, negotiate
+from towline.drydock.api.parameters import delete_options, parse_delete_options, write_options
+from towline.drydock.api.patches import APPLY_PATCH, check_type, editor
+from towline.drydock.api.podlogs import PodLogs, open_logs
+from towline.drydock.api.views import Viewer, encode
+from towline.drydock.api.watch import open_watch
+from towline.drydock.refusals import (
+    bad_request,
+    method_not_allowed,
+    not_found,
+    undecodable,
+    unknown_resource,
+)
+from towline.drydock.registry import Outcome, Registry, Target, WriteOptions, settle
+from towline.drydock.registry.scale import scale_of
+from towline.drydock.registry.versions import to_served
+from towline.drydock.storage import Record
+from towline.kube.schema.catalog import Catalog
+from towline.kube.status import ApiError
+
+Obj = dict[str, Any]
+
+_WRITABLE_PARTS = ("status", "scale", "finalize", "ephemeralcontainers", "resize", "approval")
+_STREAMING = ("exec", "attach", "portforward", "proxy")
+_BROWSERS = ("curl", "Wget", "Mozilla/5.0")
+_SCALE_DEFINITION = "io.k8s.api.autoscaling.v1.Scale"
+
+
+class Resources:
+    """Answers requests for resources.
+
+    Args:
+        registry: Where objects are.
+        tokens: For token reviews.
+        clock: For ages and timestamps.
+        rng: For the length of watches.
+        logs: The node's logs, None without a node.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        tokens: TokenFile,
+        clock: Clock,
+        rng: Random,
+        logs: PodLogs | None,
+    ) -> None:
+        self._registry = registry
+        self._store = registry.store
+        self._tokens = tokens
+        self._clock = clock
+        self._rng = rng
+        self._logs = logs
+        self._catalog: Catalog = registry.kinds.catalog
+
+    async def answer(self, request: Request, target: Target, user: User) -> Answer:
+        """Answers one request.
+
+        Raises:
+            ApiError: Anything that a client has to be told.
+        """
+        kind = target.kind
+        if not kind.storable:
+            return await self._question(request, target, user)
+        if target.subresource:
+            return await self._part(request, target)
+        if target.name:
+            return await self._single(request, target)
+        return await self._collection(request, target)
+
+    # Collections
+
+    async def _collection(self, request: Request, target: Target) -> Answer:
+        kind = target.kind
+        match request.method:
+            case "GET" | "HEAD":
+                form = negotiate(request.header(b"accept"))
+                if request.flag("watch"):
+                    return open_watch(
+                        request,
+                        self._store,
+                        kind,
+                        target.namespace,
+                        form,
+                        clock=self._clock,
+                        rng=self._rng,
+                    )
+                return await self._list(request, target, form)
+            case "POST":
+                return await self._create(request, target)
+            case "DELETE" if "deletecollection" in kind.verbs:
+                return await self._delete_all(request, target)
+        raise method_not_allowed()
+
+    async def _list(self, request: Request, target: Target, form: Form) -> Response:
+        page = await lists.page(request, self._store, target.kind, target.namespace)
+        include = request.param("includeObject") if form.convert == TABLE else ""
+        viewer = Viewer(target.kind, form, include=include, clock=self._clock)
+        body = viewer.many(page.records, page.meta, pretty=_pretty(request))
+        return Response(body, content_type=form.media, headers=_warned(target))
+
+    async def _create(self, request: Request, target: Target) -> Response:
+        options = write_options(request, "CreateOptions")
+        body = await self._decoded(request, target, options)
+        kind = target.kind
+        if kind.namespaced and not target.namespace:
+            raise method_not_allowed()
+        outcome = await settle(self._registry.writes.create(kind, target.namespace, body, options))
+        return self._written(request, target, outcome, status=201)
+
+    async def _delete_all(self, request: Request, target: Target) -> Response:
+        kind = target.kind
+        options = await delete_options(request)
+        page = await lists.page(request, self._store, kind, target.namespace)
+        for record in page.records:
+            await self._delete_one(target, record, options)
+        viewer = Viewer(kind, JSON, clock=self._clock)
+        return Response(viewer.many(page.records, page.meta))
+
+    async def _delete_one(self, target: Target, record: Record, options: Any) -> None:
+        key = record.key
+        try:
+            await settle(
+                self._registry.deletes.delete(Target(target.kind, key.namespace, key.name), options)
+            )
+        except ApiError as error:
+            if error.reason != "NotFound":
+                raise
+
+    # Single objects
+
+    async def _single(self, request: Request, target: Target) -> Answer:
+        match request.method:
+            case "GET" | "HEAD":
+                if request.flag("watch"):
+                    raise bad_request("watch is not supported on individual resources")
+                record = self._record(target)
+                return self._shown(request, target, record.obj, record.raw)
+            case "PUT":
+                return await self._update(request, target)
+            case "PATCH":
+                return await self._patch(request, target)
+            case "DELETE":
+                options = await delete_options(request)
+                outcome = await settle(self._registry.deletes.delete(target, options))
+                return self._deleted(request, target, outcome)
+        raise method_not_allowed()
+
+    def _record(self, target: Target) -> Record:
+        record = self._store.get(target.key)
+        if record is None:
+            raise not_found(target.kind.url_resource, target.name)
+        return record
+
+    async def _update(self, request: Request, target: Target) -> Response:
+        options = write_options(request, "UpdateOptions")
+        body = await self._decoded(request, target, options)
+        outcome = await settle(self._registry.writes.update(target, body, options))
+        return self._written(request, target, outcome, status=201 if outcome.created else 200)
+
+    async def _patch(self, request: Request, target: Target) -> Response:
+        kind = target.kind
+        media = media_type(request.header(b"content-type"))
+        check_type(kind, media)
+        apply = media == APPLY_PATCH
+        options = write_options(request, "PatchOptions", apply=apply)
+        raw = await request.body()
+        writes = self._registry.writes
+        if apply and target.subresource != "scale":
+            staged = writes.apply(target, from_yaml(raw), options)
+        else:
+            staged = writes.change(target, self._editor(target, media, raw), options)
+        outcome = await settle(staged)
+        return self._written(request, target, outcome, status=201 if outcome.created else 200)
+
+    def _editor(self, target: Target, media: str, raw: bytes) -> Any:
+        patch = from_yaml(raw)
+        scale = target.subresource == "scale"
+        if media == APPLY_PATCH:
+            # A Scale has one field to own: applying it is merging it.
+            media = "application/merge-patch+json"
+        schema = self._catalog.schema(_SCALE_DEFINITION) if scale else target.kind.schema
+        return editor(media, patch, schema)
+
+    async def _decoded(self, request: Request, target: Target, options: WriteOptions) -> Any:
+        raw = await request.body()
+        content_type = request.header(b"content-type")
+        body = decode(raw, content_type)
+        if options.field_validation == "Strict":
+            doubled = duplicate_fields(raw, content_type)
+            if doubled:
+                gvk = target.kind.gvk
+                listed = ", ".join(f'duplicate field "{name}"' for name in doubled)
+                raise undecodable(gvk.kind, gvk.version, f"strict decoding error: {listed}")
+        return body
+
+    # Subresources
+
+    async def _part(self, request: Request, target: Target) -> Answer:
+        kind, part = target.kind, target.subresource
+        name = part.partition("/")[0]
+        if name not in kind.subresources:
+            raise unknown_resource()
+        if kind.plural == "pods":
+            special = await self._pod_part(request, target)
+            if special is not None:
+                return special
+        if name in _STREAMING:
+            raise ApiError(f"{kind.plural}/{name} is not implemented", code=501)
+        if name not in _WRITABLE_PARTS:
+            raise method_not_allowed()
+        match request.method:
+            case "GET" | "HEAD":
+                record = self._record(target)
+                return self._shown(request, target, record.obj, record.raw)
+            case "PUT":
+                return await self._update(request, target)
+            case "PATCH":
+                return await self._patch(request, target)
+        raise method_not_allowed()
+
+    async def _pod_part(self, request: Request, target: Target) -> Answer | None:
+        match target.subresource, request.method:
+            case "log", "GET":
+                return await open_logs(request, self._logs, self._record(target).obj)
+            case "binding", "POST":
+                binding = await self._object(request)
+                return await self._bind(request, target, binding)
+            case "eviction", "POST":
+                return await self._evict(request, target)
+        return None
+
+    async def _bind(self, request: Request, target: Target, binding: Obj) -> Response:
+        options = write_options(request, "CreateOptions")
+        await settle(
+            self._registry.writes.bind(
+                target, lambda pod: pods.bound(pod, binding, self._clock), options
+            )
+        )
+        return _success(target, None, status=201)
+
+    async def _evict(self, request: Request, target: Target) -> Response:
+        eviction = await self._object(request)
+        pod = self._record(target).obj
+        pods.check_eviction(self._registry, pod)
+        options = parse_delete_options(eviction.get("deleteOptions") or {}, request)
+        await settle(self._registry.deletes.delete(target, options))
+        return _success(target, None, status=201)
+
+    async def _object(self, request: Request) -> Obj:
+        body = decode(await request.body(), request.header(b"content-type"))
+        if not isinstance(body, dict):
+            raise bad_request("the body is not an object")
+        return body
+
+    # Kinds that are questions or actions
+
+    async def _question(self, request: Request, target: Target, user: User) -> Response:
+        if request.method != "POST" or target.name:
+            raise method_not_allowed()
+        body = await self._object(request)
+        kind = target.kind
+        if kind.plural == "bindings":
+            return await self._bind_by_body(request, target, body)
+        said = {"kind": kind.gvk.kind, "apiVersion": kind.gvk.api_version, **body}
+        made = reviews.answer(kind.plural, said, user, self._tokens.user)
+        if made is None:
+            raise method_not_allowed()
+        form = negotiate(request.header(b"accept"))
+        return Response(encode(made, Form(form.media)), status=201, content_type=form.media)
+
+    async def _bind_by_body(self, request: Request, target: Target, body: Obj) -> Response:
+        name = str((body.get("metadata") or {}).get("name") or "")
+        kind = self._registry.kinds.served("", "v1", "pods")
+        if kind is None or not name:
+            raise bad_request("metadata.name: Required value")
+        return await self._bind(request, Target(kind, target.namespace, name), body)
+
+    # Answers
+
+    def _shown(
+        self, request: Request, target: Target, obj: Obj, raw: bytes | None, status: int = 200
+    ) -> Response:
+        form = negotiate(request.header(b"accept"))
+        pretty = _pretty(request)
+        headers = _warned(target)
+        if target.subresource == "scale":
+            scale = scale_of(target.kind, to_served(target.kind, obj))
+            body = encode(scale, Form(form.media), pretty=pretty)
+        else:
+            include = request.param("includeObject") if form.convert == TABLE else ""
+            viewer = Viewer(target.kind, form, include=include, clock=self._clock)
+            body = viewer.one(obj, raw, pretty=pretty)
+        return Response(body, status=status, content_type=form.media, headers=headers)
+
+    def _written(
+        self, request: Request, target: Target, outcome: Outcome, *, status: int
+    ) -> Response:
+        response = self._shown(request, target, outcome.obj, outcome.raw, status)
+        response.headers = _warned(target, outcome.warnings)
+        return response
+
+    def _deleted(self, request: Request, target: Target, outcome: Outcome) -> Response:
+        if outcome.deleted and target.kind.plural != "pods":
+            response = _success(target, outcome.obj)
+        else:
+            response = self._shown(request, target, outcome.obj, outcome.raw)
+        response.headers = _warned(target, outcome.warnings)
+        return response
+
+
+def _pretty(request: Request) -> bool:
+    if request.has_param("pretty"):
+        return request.flag("pretty")
+    return request.header(b"user-agent").startswith(_BROWSERS)
+
+
+def _warned(target: Target, warnings: tuple[str, ...] = ()) -> dict[str, str]:
+    texts = (target.kind.warning, *warnings) if target.kind.warning else warnings
+    if not texts:
+        return {}
+    return {"warning": ", ".join(f'299 - "{_quoted(text)}"' for text in texts)}
+
+
+def _quoted(text: str) -> str:
+    flat = " ".join(text.split()).replace("\\", "\\\\").replace('"', '\\"')
+    return flat.encode("ascii", "replace").decode()
+
+
+def _success(target: Target, obj: Obj | None, *, status: int = 200) -> Response:
+    resource = target.kind.url_resource
+    details: Obj = {"name": target.name}
+    if resource.group:
+        details["group"] = resource.group
+    details["kind"] = resource.resource
+    if obj is not None:
+        details["uid"] = obj["metadata"]["uid"]
+    body: Obj = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
+    if obj is None:
+        body["code"] = status
+    else:
+        body["details"] = details
+    return Response(encode(body, JSON), status=status)

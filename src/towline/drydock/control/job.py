@@ -1,0 +1,142 @@
+"""The Job controller: pods that run to their end, until enough have succeeded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from towline.aio.clock import Clock
+from towline.drydock.cluster import Cluster, ClusterEvent, Obj
+from towline.drydock.control.controller import Key, key_of, namespace_terminating, together
+from towline.drydock.control.jobplan import TRACKING, JobPlan, plan
+from towline.drydock.control.ownership import controlled_by, controller_of
+from towline.drydock.control.podtemplate import pod_of
+from towline.drydock.control.resources import JOBS, PODS
+from towline.kube.refs import GroupResource
+from towline.kube.status import ApiError
+
+MAX_NEW_PODS = 500
+
+
+class JobController:
+    """Runs Jobs with NonIndexed completion; Indexed ones are refused with an Event.
+
+    Args:
+        cluster: What it works on.
+        clock: For start, end, back-off and time to live.
+    """
+
+    name = "job-controller"
+    watches: frozenset[GroupResource] | None = frozenset({JOBS, PODS})
+
+    def __init__(self, cluster: Cluster, clock: Clock) -> None:
+        self._cluster = cluster
+        self._clock = clock
+
+    def keys(self, resource: GroupResource, event: ClusterEvent) -> Iterable[Key]:
+        """The Job itself, or the one that controls a pod; a lost owner's pods are released."""
+        if resource == JOBS:
+            yield key_of(event.object)
+            return
+        owner = controlled_by(event.object, "Job")
+        if owner:
+            yield Key(event.object["metadata"]["namespace"], owner)
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Takes the next step."""
+        job = self._cluster.get(JOBS, key.namespace, key.name)
+        await self._release_strangers(key, job)
+        if job is None or job["metadata"].get("deletionTimestamp"):
+            return None
+        if job["spec"].get("completionMode") == "Indexed":
+            text = "completionMode Indexed is not supported by this cluster"
+            await self._event(job, ("Warning", "Unsupported", text))
+            return None
+        uid = job["metadata"]["uid"]
+        pods = [pod for resource, pod in self._cluster.by_owner(uid) if resource == PODS]
+        step = plan(job, pods, self._clock.now())
+        await self._carry_out(job, step)
+        if step.finished and step.again is not None and step.again <= 0:
+            await self._cluster.delete(
+                JOBS, key.namespace, key.name, uid=uid, propagation="Background"
+            )
+            return None
+        return step.again
+
+    async def _release_strangers(self, key: Key, job: Obj | None) -> None:
+        """Pods of a Job that is gone, or going, must not be held by its finalizer."""
+        keep = ""
+        if job is not None and not job["metadata"].get("deletionTimestamp"):
+            keep = job["metadata"]["uid"]
+        for pod in self._cluster.objects(PODS, key.namespace):
+            if TRACKING not in (pod["metadata"].get("finalizers") or ()):
+                continue
+            owner = controller_of(pod)
+            if owner is not None and owner["name"] == key.name and owner["uid"] != keep:
+                await self._release(pod)
+
+    async def _carry_out(self, job: Obj, step: JobPlan) -> None:
+        await self._report(job, step.status)
+        await together(
+            [
+                *(self._release(pod) for pod in step.release),
+                *(self._delete(job, pod) for pod in step.delete),
+                *(self._create(job) for _ in range(min(step.create, MAX_NEW_PODS))),
+                *(self._event(job, note) for note in step.events),
+            ]
+        )
+
+    async def _report(self, job: Obj, status: Obj) -> None:
+        if status == job.get("status"):
+            return
+        meta = job["metadata"]
+
+        def write(copy: Obj) -> None:
+            copy["status"] = status
+
+        await self._cluster.mutate(
+            JOBS,
+            meta["namespace"],
+            meta["name"],
+            write,
+            manager=self.name,
+            subresource="status",
+            uid=meta["uid"],
+        )
+
+    async def _release(self, pod: Obj) -> None:
+        meta = pod["metadata"]
+
+        def write(copy: Obj) -> None:
+            kept = [one for one in copy["metadata"].get("finalizers") or () if one != TRACKING]
+            copy["metadata"]["finalizers"] = kept
+
+        await self._cluster.mutate(
+            PODS, meta["namespace"], meta["name"], write, manager=self.name, uid=meta["uid"]
+        )
+
+    async def _create(self, job: Obj) -> None:
+        template = job["spec"]["template"]
+        finalizers = [*((template.get("metadata") or {}).get("finalizers") or ()), TRACKING]
+        try:
+            pod = await self._cluster.create(
+                PODS, pod_of(job, template, finalizers=finalizers), manager=self.name
+            )
+        except ApiError as error:
+            if namespace_terminating(error):
+                return
+            await self._event(job, ("Warning", "FailedCreate", f"Error creating: {error.message}"))
+            raise
+        text = f"Created pod: {pod['metadata']['name']}"
+        await self._event(job, ("Normal", "SuccessfulCreate", text))
+
+    async def _delete(self, job: Obj, pod: Obj) -> None:
+        meta = pod["metadata"]
+        await self._cluster.delete(PODS, meta["namespace"], meta["name"], uid=meta["uid"])
+        text = f"Deleted pod: {meta['name']}"
+        await self._event(job, ("Normal", "SuccessfulDelete", text))
+
+    async def _event(self, job: Obj, note: tuple[str, str, str]) -> None:
+        type_, reason, message = note
+        await self._cluster.event(
+            job, type_=type_, reason=reason, message=message, component=self.name
+        )

@@ -1,0 +1,96 @@
+"""Which part of an object a write may touch, and whether it changes anything. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from towline.drydock.refusals import bad_request, method_not_allowed
+from towline.drydock.registry import metadata, strategy
+from towline.drydock.registry.kinds import ServedKind
+from towline.drydock.registry.options import WriteOptions
+from towline.kube.schema.process import prune
+
+Obj = dict[str, Any]
+
+
+def reset_fields(kind: ServedKind, subresource: str) -> tuple[str, ...]:
+    """What a write through a path cannot own."""
+    if subresource == "status":
+        return ("spec",)
+    return ("status",) if kind.has_status else ()
+
+
+def known(kind: ServedKind, config: Obj, options: WriteOptions) -> tuple[Obj, tuple[str, ...]]:
+    """The configuration without unknown fields, and warnings about them.
+
+    Raises:
+        ApiError: BadRequest, there are unknown fields and the caller wants none.
+    """
+    pruned, unknown = prune(config, kind.schema)
+    if unknown and options.field_validation == "Strict":
+        listed = ", ".join(f'unknown field "{path}"' for path in unknown)
+        raise bad_request(f"strict decoding error: {listed}")
+    warned = unknown if options.field_validation == "Warn" else []
+    return pruned, tuple(f'unknown field "{path}"' for path in warned)
+
+
+def config_part(kind: ServedKind, config: Obj, subresource: str) -> Obj:
+    """The fields of an apply configuration that the path takes notice of."""
+    if subresource == "status":
+        kept = ("apiVersion", "kind", "metadata", "status")
+        return {name: config[name] for name in kept if name in config}
+    if kind.has_status:
+        return {name: value for name, value in config.items() if name != "status"}
+    return config
+
+
+def writable_part(kind: ServedKind, old: Obj, new: Obj, subresource: str) -> Obj:
+    """What a write through a path may change; everything else is taken from the old object.
+
+    Raises:
+        ApiError: MethodNotAllowed, nothing can be written through that path.
+    """
+    if subresource == "":
+        if not kind.has_status:
+            return new
+        part = {name: value for name, value in new.items() if name != "status"}
+        if "status" in old:
+            part["status"] = old["status"]
+        return part
+    if subresource == "scale":
+        return new
+    if subresource not in ("status", "finalize", "ephemeralcontainers", "resize", "approval"):
+        raise method_not_allowed()
+    section = "status" if subresource in ("status", "approval") else "spec"
+    meta = dict(old["metadata"])
+    given = metadata.meta_of(new)
+    for name in ("managedFields", "resourceVersion", "uid"):
+        if name in given:
+            meta[name] = given[name]
+    part = {**old, "metadata": meta}
+    part.pop(section, None)
+    if section in new:
+        part[section] = new[section]
+    return part
+
+
+def same(old: Obj, new: Obj) -> bool:
+    """Whether two objects are the same JSON."""
+    # Python calls True and 1 equal; JSON does not, so equality is settled on the encoded form.
+    if old != new:
+        return False
+    return orjson.dumps(old, option=orjson.OPT_SORT_KEYS) == orjson.dumps(
+        new, option=orjson.OPT_SORT_KEYS
+    )
+
+
+def finished(kind: ServedKind, obj: Obj) -> bool:
+    """Whether an object that is being deleted has nothing left to wait for."""
+    meta = obj["metadata"]
+    if not meta.get("deletionTimestamp") or meta.get("finalizers"):
+        return False
+    if kind.resource == strategy.NAMESPACES and (obj.get("spec") or {}).get("finalizers"):
+        return False
+    return not meta.get("deletionGracePeriodSeconds")

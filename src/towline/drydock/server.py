@@ -1,0 +1,333 @@
+"""The embedded cluster as one process: store, API server, controllers and node, supervised.
+
+`serve` runs until it is cancelled; `main` is the process around it, which ends on SIGTERM.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import fcntl
+import gc
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import SystemRandom
+from typing import Any
+
+import msgspec
+import uvicorn
+import uvloop
+
+from towline.aio.clock import Clock, SystemClock
+from towline.drydock.admission.services import ServicePlan
+from towline.drydock.api import pki
+from towline.drydock.api.app import ApiServer
+from towline.drydock.api.auth import TokenFile
+from towline.drydock.api.health import Health
+from towline.drydock.api.podlogs import PodLogs
+from towline.drydock.api.resources import Resources
+from towline.drydock.bootstrap import ensure_defaults
+from towline.drydock.registry import Registry
+from towline.drydock.storage import Store
+from towline.errors import SettingsError, TowlineError
+from towline.kube.schema.catalog import load_catalog
+
+_log = logging.getLogger("towline.drydock")
+
+_KEEP_ALIVE_SECONDS = 120
+_DRAIN_SECONDS = 1
+_BACKLOG = 1024
+
+
+class DrydockConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What the embedded cluster needs to know.
+
+    Attributes:
+        data_dir: Folder that it owns: state, keys, tokens, containers.
+        kubeconfig: Where the administrator's kubeconfig is written.
+        host: Address to listen on.
+        port: Port to listen on; 0 for a free one, which later starts use again.
+        service_cidr: Cluster IPs; empty for the node's network plan or 10.96.0.0/16 without one.
+        pod_cidr: Pod addresses; empty for the node's network plan.
+        node: `podman` or `none`.
+        node_options: Fields of the node's options, such as `registry_mirrors`.
+        sync: `full` or `normal` durability of the state.
+    """
+
+    data_dir: Path
+    kubeconfig: Path
+    host: str = "127.0.0.1"
+    port: int = 0
+    service_cidr: str = ""
+    pod_cidr: str = ""
+    node: str = "none"
+    node_options: dict[str, Any] = {}
+    sync: str = "full"
+
+
+class _Server(uvicorn.Server):
+    """Signals belong to the process that runs the cluster, not to its HTTP server."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leaves the handlers alone."""
+        yield
+
+
+async def serve(
+    config: DrydockConfig, *, ready: Callable[[str], None], clock: Clock | None = None
+) -> None:
+    """Runs the cluster until cancelled, then closes it cleanly.
+
+    Args:
+        config: Settings.
+        ready: Called with the URL once requests are answered.
+        clock: Time and identities; the machine's by default.
+
+    Raises:
+        SettingsError: The folder is in use or damaged, or the port is taken.
+    """
+    clock = clock or SystemClock()
+    config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _locked(config.data_dir), _listener(config) as listener:
+        host, port = config.host, listener.getsockname()[1]
+        node = _make_plan(config)
+        tokens = TokenFile(config.data_dir / "pki" / "tokens.csv")
+        names = pki.server_names(host, node.services.api_address)
+        identity = pki.ensure_identity(config.data_dir / "pki", names, clock.now())
+        store = Store.open(config.data_dir / "state.db", clock, sync=config.sync)
+        try:
+            registry = Registry(store, load_catalog(), clock, SystemRandom(), node.services)
+            await ensure_defaults(
+                registry, node.services, host=host, port=port, ca=identity.ca.read_text()
+            )
+            cluster = _Cluster(
+                config,
+                registry,
+                tokens=tokens,
+                identity=identity,
+                listener=listener,
+                clock=clock,
+            )
+            await cluster.run(node, ready)
+        finally:
+            await store.close()
+
+
+class _Plan(msgspec.Struct, frozen=True):
+    services: ServicePlan
+    network: Any = None
+
+
+def _make_plan(config: DrydockConfig) -> _Plan:
+    if config.node == "none":
+        return _Plan(ServicePlan(config.service_cidr or "10.96.0.0/16"))
+    if config.node != "podman":
+        raise SettingsError(f"node: {config.node!r} is neither podman nor none")
+    # The node's parts are loaded only when there is a node.
+    from towline.drydock.network.plan import plan  # noqa: PLC0415
+
+    network = plan(config.data_dir)
+    if config.service_cidr or config.pod_cidr:
+        raise SettingsError("service_cidr and pod_cidr are chosen by the node's network plan")
+    return _Plan(ServicePlan(network.service_cidr, (network.dns_ip,)), network)
+
+
+class _Cluster:
+    """The running parts, supervised together: when one fails, all end."""
+
+    def __init__(
+        self,
+        config: DrydockConfig,
+        registry: Registry,
+        *,
+        tokens: TokenFile,
+        identity: pki.ServerIdentity,
+        listener: socket.socket,
+        clock: Clock,
+    ) -> None:
+        self._config = config
+        self._registry = registry
+        self._tokens = tokens
+        self._identity = identity
+        self._listener = listener
+        self._clock = clock
+        self._port = listener.getsockname()[1]
+
+    async def run(self, plan: _Plan, ready: Callable[[str], None]) -> None:
+        from towline.drydock.control import run_controllers  # noqa: PLC0415
+
+        node = self._make_node(plan)
+        server = self._make_server(node.logs if node is not None else None)
+        async with asyncio.TaskGroup() as group:
+            serving = group.create_task(server.serve(sockets=[self._listener]))
+            upkeep = [
+                group.create_task(self._registry.run()),
+                group.create_task(run_controllers(self._registry, self._clock)),
+            ]
+            try:
+                await self._announce(server, ready)
+                if node is not None:
+                    upkeep.append(group.create_task(node.run()))
+                await asyncio.shield(serving)
+            finally:
+                for task in upkeep:
+                    task.cancel()
+                self._registry.store.end_watches()
+                server.should_exit = True
+
+    async def _announce(self, server: uvicorn.Server, ready: Callable[[str], None]) -> None:
+        while not server.started:
+            await self._clock.sleep(0.005)
+        host = f"[{self._config.host}]" if ":" in self._config.host else self._config.host
+        url = f"https://{host}:{self._port}"
+        pki.write_kubeconfig(
+            self._config.kubeconfig,
+            url=url,
+            ca=self._identity.ca.read_bytes(),
+            token=self._tokens.admin_token,
+            name="drydock",
+        )
+        # What is loaded now stays: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        _log.info("serving url=%s revision=%d", url, self._registry.store.revision)
+        ready(url)
+
+    def _make_node(self, plan: _Plan) -> Any:
+        if plan.network is None:
+            return None
+        from towline.drydock.node import Node  # noqa: PLC0415
+        from towline.drydock.node.options import NodeOptions  # noqa: PLC0415
+
+        options = {
+            "data_dir": (self._config.data_dir / "node").resolve(),
+            "network": plan.network,
+            "api_host": self._config.host,
+            "api_port": self._port,
+            **self._config.node_options,
+        }
+        try:
+            converted = msgspec.convert(options, NodeOptions, strict=False)
+        except msgspec.ValidationError as error:
+            raise SettingsError(f"node_options: {error}") from error
+        return Node(self._registry, converted, self._clock)
+
+    def _make_server(self, logs: PodLogs | None) -> uvicorn.Server:
+        rng = SystemRandom()
+        resources = Resources(self._registry, self._tokens, self._clock, rng, logs)
+        health = Health(live={}, ready={"store": lambda: not self._registry.store.closed})
+        address = f"{self._config.host}:{self._port}"
+        app = ApiServer(
+            self._registry, resources, self._tokens, health, clock=self._clock, address=address
+        )
+        return _Server(
+            uvicorn.Config(
+                app,
+                loop="none",
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=_DRAIN_SECONDS,
+                ssl_certfile=str(self._identity.cert),
+                ssl_keyfile=str(self._identity.key),
+            )
+        )
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keeps a second server out of the folder; the lock ends with the process."""
+    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise SettingsError(
+                f"{folder} is in use by another Drydock", hint="stop it or use another folder"
+            ) from error
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def _listener(config: DrydockConfig) -> Iterator[socket.socket]:
+    """A listening socket on the asked port, or on the port of the last start."""
+    memo = config.data_dir / "port"
+    port = config.port
+    if port == 0 and memo.exists():
+        port = int(memo.read_text())
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((config.host, port))
+        except OSError as error:
+            raise SettingsError(
+                f"cannot listen on {config.host}:{port}: {error.strerror}",
+                hint="stop what listens there or choose another port",
+            ) from error
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)
+        memo.write_text(str(listener.getsockname()[1]))
+        yield listener
+
+
+async def serve_until_signal(config: DrydockConfig, *, ready: Callable[[str], None]) -> None:
+    """Runs the cluster until SIGTERM or SIGINT."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(serve(config, ready=ready))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="drydock", description="The embedded Kubernetes cluster.")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the cluster")
+    parser.add_argument("--kubeconfig", type=Path, help="kubeconfig to write")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=0, help="port to listen on, 0 for a free one")
+    parser.add_argument("--node", choices=("podman", "none"), default="none")
+    parser.add_argument("--sync", choices=("full", "normal"), default="full")
+    parser.add_argument("--log-level", default="INFO")
+    return parser
+
+
+def main() -> None:
+    """The process: parses arguments, serves, ends on a signal."""
+    args = _parser().parse_args()
+    logging.basicConfig(
+        level=args.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    config = DrydockConfig(
+        data_dir=args.data,
+        kubeconfig=args.kubeconfig or args.data / "kubeconfig",
+        host=args.host,
+        port=args.port,
+        node=args.node,
+        sync=args.sync,
+    )
+    try:
+        uvloop.run(serve_until_signal(config, ready=_print_url))
+    except* TowlineError as group:
+        raise SystemExit("\n".join(str(error) for error in group.exceptions)) from None
+
+
+def _print_url(url: str) -> None:
+    print(url, flush=True)  # noqa: T201  # the one line that scripts wait for
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Table cells of the kinds, one small function each. Pure."""
