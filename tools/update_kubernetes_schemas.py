@@ -266,12 +266,12 @@ class GoTypes:
             if not json_name or json_name == "-":
                 continue
             kind = self.kind(type_, package)
-            if kind == "pointer":
+            if kind == "pointer" and "omitempty" in options:
                 continue
             structural = kind in {"struct", "time", "quantity", "intstr"}
             if "omitempty" not in options or (structural and "omitzero" not in options):
                 always[json_name] = kind
-            elif not structural:
+            elif not structural and kind != "pointer":
                 omitted.append(json_name)
         return always, omitted
 

@@ -51,6 +51,8 @@ def run(settings: Settings) -> None:
         TowlineError: When something needed does not start; says what and what to do.
     """
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     folder = DataFolder(settings.data_dir)
     try:
         uvloop.run(_until_signal(settings, folder))

@@ -33,7 +33,6 @@ _MAX_COMMITS = 2048
 class _Commit(msgspec.Struct):
     id: ObjectId
     message: str = ""
-    timestamp: str | None = None
     added: list[Path] | None = None
     modified: list[Path] | None = None
     removed: list[Path] | None = None
@@ -46,6 +45,7 @@ class _Repository(msgspec.Struct):
     ssh_url: Url | None = None
     git_url: Url | None = None
     default_branch: Name | None = None
+    pushed_at: float | str | None = None
 
 
 class _Pusher(msgspec.Struct):
@@ -147,7 +147,7 @@ class GitHubHooks:
             pusher=_pusher(push),
             message=first_line(push.head_commit.message if push.head_commit else ""),
             changed_files=_changed_files(push),
-            pushed_at=_time(push.head_commit),
+            pushed_at=_push_time(repository.pushed_at),
         )
 
     def _digest(self, headers: Mapping[str, str]) -> str:
@@ -191,11 +191,15 @@ def _changed_files(push: _Push) -> tuple[str, ...] | None:
     return tuple(files)
 
 
-def _time(commit: _Commit | None) -> str:
-    if commit is None or not commit.timestamp:
+def _push_time(moment: float | str | None) -> str:
+    """The time of the push: GitHub sends seconds, others a date; the commit's time is not it."""
+    if not moment:
         return ""
     try:
-        moment = dt.datetime.fromisoformat(commit.timestamp)
-        return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (ValueError, OverflowError):
-        raise InputError("not a time", field="head_commit.timestamp") from None
+        if isinstance(moment, str):
+            at = dt.datetime.fromisoformat(moment).astimezone(dt.UTC)
+        else:
+            at = dt.datetime.fromtimestamp(moment, dt.UTC)
+    except (ValueError, OverflowError, OSError):
+        raise InputError("not a time", field="repository.pushed_at") from None
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

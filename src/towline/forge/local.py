@@ -42,6 +42,10 @@ class RepositoryHost(Protocol):
         """How often the ref was moved."""
         ...
 
+    def moved_at(self, full_name: str, ref: str) -> float:
+        """When the ref moved last, seconds since 1970; 0.0 when it is gone."""
+        ...
+
     def default_branch(self, full_name: str) -> str:
         """Name of the default branch."""
         ...
@@ -217,6 +221,7 @@ class LocalForge:
             before=before,
             after=after,
             serial=self._host.serial(full_name, ref),
+            pushed_at=self._host.moved_at(full_name, ref),
             forced=await self._forced(full_name, before, after),
             pusher=self._pushers.get(full_name.lower(), ""),
             default_branch=self._host.default_branch(full_name),

@@ -54,6 +54,7 @@ class RefChange(msgspec.Struct, frozen=True, kw_only=True):
         before: What the subscriber was told last; zeros for a new ref.
         after: What it is now; zeros for a deleted ref.
         serial: How often the ref had moved; tells two equal moves apart.
+        pushed_at: When it moved, seconds since 1970; 0.0 when unknown.
         forced: Whether `after` does not contain `before`.
         pusher: Who pushed.
         default_branch: The repository's default branch.
@@ -64,6 +65,7 @@ class RefChange(msgspec.Struct, frozen=True, kw_only=True):
     before: str
     after: str
     serial: int = 0
+    pushed_at: float = 0.0
     forced: bool = False
     pusher: str = ""
     default_branch: str = ""
@@ -137,6 +139,7 @@ def push_body(
                 "clone_url": f"{web_url}.git",
                 "default_branch": change.default_branch,
                 "master_branch": change.default_branch,
+                "pushed_at": round(change.pushed_at, 3) or None,
             },
             "pusher": pusher,
             "sender": {"login": pusher["name"]},

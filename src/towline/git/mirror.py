@@ -19,6 +19,7 @@ from towline.git.bare import BareMirror
 from towline.git.checkout import checkout_workspace
 from towline.git.command import Git, GitLimits
 from towline.git.credentials import GitCredentials, embedded
+from towline.git.library import isolate_library
 from towline.git.refs import checked_revision
 from towline.git.remote import Remote
 from towline.git.replica import CredentialsFor, Replica
@@ -56,6 +57,7 @@ class Mirrors:
         session: aiohttp.ClientSession | None = None,
         limits: GitLimits = _FETCH_LIMITS,
     ) -> None:
+        isolate_library()
         self._root = root
         self._git = git
         self._credentials = credentials

@@ -97,8 +97,8 @@ class PackWriter:
         if code < 0:
             raise LimitError(f"the repository's pack exceeds the bounds (signal {-code})")
         if code:
-            words = redact(errors.result().decode("utf-8", "replace")).strip()[-500:]
-            if "fsck" in words or "hasDot" in words or "fatal: fsck" in words:
+            words = " ".join(redact(errors.result().decode("utf-8", "replace")).split())[-500:]
+            if "fsck" in words:
                 raise InputError(f"the repository holds objects that git refuses: {words}")
             raise TransientError(f"the repository's pack is damaged: {words}")
 

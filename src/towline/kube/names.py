@@ -38,7 +38,7 @@ def _too_long(limit: int) -> str:
 
 
 def _mismatch(message: str, pattern: str, *examples: str) -> str:
-    quoted = ", or ".join(f"'{example}'" for example in examples)
+    quoted = ",  or ".join(f"'{example}'" for example in examples)
     return f"{message} (e.g. {quoted}, regex used for validation is '{pattern}')"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from decimal import ROUND_CEILING, Context, Decimal
 from functools import lru_cache
+from typing import NamedTuple
 
 from towline.errors import InputError
 
@@ -16,36 +17,69 @@ _BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _DECIMAL_SUFFIX = {exponent: suffix for suffix, exponent in _DECIMAL.items()}
 _BINARY_SUFFIX = {power: suffix for suffix, power in _BINARY.items()}
-_SYNTAX = re.compile(
-    r"([+-]?)([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?"
-)
+_SYNTAX = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*(?:[+-]?[0-9]*))")
+_EXPONENT = re.compile(r"[eE]([+-]?[0-9]{1,2})")
 _MESSAGE = (
     "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 )
+_BAD_SUFFIX = "unable to parse quantity's suffix"
 _NANO = Decimal("1e-9")
 _LIMIT = Decimal(2**63 - 1)
 _MAX_LENGTH = 64
 _EXACT = Context(prec=120)
 
 
-def _split(text: str) -> tuple[Decimal, str]:
-    """The value and the suffix; raises InputError."""
-    if len(text) > _MAX_LENGTH or not (match := _SYNTAX.fullmatch(text)):
+class _Parts(NamedTuple):
+    """A quantity's text taken apart.
+
+    `exponent` is a power of 1024 for the family `binary`, of 10 for `decimal` and `exponent`.
+    """
+
+    sign: str
+    whole: str
+    fraction: str
+    family: str
+    exponent: int
+
+
+def _split(text: str) -> _Parts:
+    match = _SYNTAX.fullmatch(text) if 0 < len(text) <= _MAX_LENGTH else None
+    if match is None:
         raise InputError(_MESSAGE)
-    sign, digits, suffix = match[1], match[2], match[3] or ""
-    number = Decimal(f"{sign}{digits}")
+    sign, whole, fraction, suffix = match[1], match[2].lstrip("0"), match[3] or "", match[4]
     if suffix in _BINARY:
-        value = _EXACT.multiply(number, Decimal(1024 ** _BINARY[suffix]))
-    elif suffix in _DECIMAL:
-        value = _EXACT.scaleb(number, _DECIMAL[suffix])
+        return _Parts(sign, whole or "0", fraction, "binary", _BINARY[suffix])
+    if suffix in _DECIMAL:
+        return _Parts(sign, whole or "0", fraction, "decimal", _DECIMAL[suffix])
+    exponent = _EXPONENT.fullmatch(suffix)
+    if exponent is None:
+        raise InputError(_BAD_SUFFIX)
+    return _Parts(sign, whole or "0", fraction, "exponent", int(exponent[1]))
+
+
+def _value(parts: _Parts) -> Decimal:
+    number = Decimal(f"{parts.sign}{parts.whole}.{parts.fraction or '0'}")
+    if parts.family == "binary":
+        value = _EXACT.multiply(number, Decimal(1024**parts.exponent))
+        value = min(max(value, -_LIMIT), _LIMIT)
     else:
-        value = _EXACT.scaleb(number, int(suffix[1:]))
-    value = min(max(value, -_LIMIT), _LIMIT)
+        value = _EXACT.scaleb(number, parts.exponent)
     if value != value.to_integral_value(context=_EXACT):
         # Away from zero, so that a tiny request never becomes none.
         rounded = abs(value).quantize(_NANO, rounding=ROUND_CEILING, context=_EXACT)
         value = rounded.copy_sign(value)
-    return value, suffix
+    return value
+
+
+def _kept_as_given(parts: _Parts) -> bool:
+    """Whether the API shows the text unchanged: short numbers that look canonical enough."""
+    digits = parts.whole + parts.fraction
+    if parts.family == "binary":
+        room = 15 - len(parts.whole) - parts.exponent * 3 - 1
+        return not parts.fraction and room >= 0 and int(digits) % 8 != 0
+    scale = parts.exponent - len(parts.fraction)
+    fits = len(digits) <= 18 and scale >= -9 and scale % 3 == 0
+    return fits and not digits.endswith("000") and not digits.startswith("0")
 
 
 def parse(value: str | int | float) -> Decimal:  # noqa: PYI041  # JSON numbers arrive as either
@@ -56,7 +90,7 @@ def parse(value: str | int | float) -> Decimal:  # noqa: PYI041  # JSON numbers 
     """
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise InputError(_MESSAGE)
-    return _split(value if isinstance(value, str) else _plain(value))[0]
+    return _value(_split(value if isinstance(value, str) else _plain(value)))
 
 
 def canonical(value: str | int | float) -> str:  # noqa: PYI041
@@ -76,14 +110,16 @@ def _plain(number: int | float) -> str:  # noqa: PYI041
 
 @lru_cache(maxsize=1024)
 def _canonical(text: str) -> str:
-    value, suffix = _split(text)
+    parts = _split(text)
+    if _kept_as_given(parts):
+        return text
+    value = _value(parts)
     if value == 0:
         return "0"
     whole = value == value.to_integral_value(context=_EXACT)
-    if suffix in _BINARY and whole and abs(value) >= 1024:
+    if parts.family == "binary" and whole and abs(value) >= 1024:
         return _binary_text(int(value))
-    exponent_form = suffix not in _DECIMAL and suffix not in _BINARY
-    return _decimal_text(value, exponent_form=exponent_form)
+    return _decimal_text(value, exponent_form=parts.family == "exponent")
 
 
 def _binary_text(number: int) -> str:

@@ -20,7 +20,7 @@ _OPERATORS = {
     "Exists": "exists",
     "DoesNotExist": "!",
 }
-_BINARY_OPERATORS = "=, ==, !=, in, notin, gt, lt"
+_BINARY_OPERATORS = "in, notin, =, ==, !=, gt, lt"
 _TOKEN = re.compile(r"\s*(?:(==|!=|=|!|\(|\)|,|>|<)|([^\s=!(),><]+)|($))")
 _MAX_LENGTH = 64 * 1024
 
@@ -160,6 +160,9 @@ class _Parser:
         if not word:
             raise _bad(f"unable to parse requirement: found '{literal}', expected: identifier")
         key = literal
+        if problems := label_key_problems(key):
+            shown = f'<nil>: Invalid value: "{key}": {"; ".join(problems)}'
+            raise _bad(f"unable to parse requirement: {shown}")
         word, following = self._peek()
         if absent or (not word and following in {"", ","}):
             return _checked(Requirement(key, "!" if absent else "exists"))
@@ -209,20 +212,16 @@ class _Parser:
 
 
 def _checked(requirement: Requirement) -> Requirement:
-    problems = [
-        f'key: Invalid value: "{requirement.key}": {problem}'
-        for problem in label_key_problems(requirement.key)
-    ]
-    for position, value in enumerate(requirement.values):
-        problems += [
-            f'values[{position}][{requirement.key}]: Invalid value: "{value}": {problem}'
-            for problem in label_value_problems(value)
-        ]
+    problems = []
     if requirement.operator in {"gt", "lt"} and not _is_integer(requirement.values[0]):
         problems.append(
             f'values[0]: Invalid value: "{requirement.values[0]}": '
             "for 'Gt', 'Lt' operators, the value must be an integer"
         )
+    for position, value in enumerate(requirement.values):
+        if found := label_value_problems(value):
+            place = f"values[{position}][{requirement.key}]"
+            problems.append(f'{place}: Invalid value: "{value}": {"; ".join(found)}')
     if problems:
         joined = problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]"
         raise _bad(f"unable to parse requirement: {joined}")

@@ -13,6 +13,7 @@ from typing import Any, Literal, Self
 
 import orjson
 
+from towline.errors import TransientError
 from towline.kube.refs import GroupKind, GroupVersionKind, gvk_of
 from towline.kube.status import ApiError
 from towline.kubeclient.discovery import ApiResource, Discovery
@@ -344,7 +345,10 @@ def _write_query(manager: str, *, dry_run: bool, field_validation: str) -> dict[
 
 
 def _decode(body: bytes) -> Obj:
-    value = orjson.loads(body)
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise TransientError(f"the server's answer is not JSON: {error}") from error
     if not isinstance(value, dict):
-        raise ApiError("the server answered with something that is not an object", code=502)
+        raise TransientError("the server's answer is not an object")
     return value

@@ -26,6 +26,7 @@ _AGGREGATED = (
     "application/json"
 )
 _MIN_LEGACY_SECONDS = 2.0
+_MALFORMED = (msgspec.DecodeError, KeyError, TypeError, AttributeError)
 
 _log = logging.getLogger("towline.kubeclient")
 
@@ -169,16 +170,18 @@ class Discovery:
         reply = await self._transport.exchange("GET", path, headers=headers)
         if reply.status == 304:
             return None
-        body = msgspec.json.decode(reply.body)
-        if not isinstance(body, dict):
-            raise TransientError(f"discovery at {path} is not an object")
-        if body.get("kind") == "APIGroupDiscoveryList":
-            etag = reply.headers.get("etag", "")
-            return _GroupLists(etag, _merge(before, _read_aggregated(body)))
-        return await self._fetch_legacy(path, body, before)
+        try:
+            body = msgspec.json.decode(reply.body, type=dict[str, Any])
+            if body.get("kind") == "APIGroupDiscoveryList":
+                etag = reply.headers.get("etag", "")
+                return _GroupLists(etag, _merge(before, _read_aggregated(body)))
+            group_versions = list(_legacy_group_versions(path, body))
+        except _MALFORMED as error:
+            raise TransientError(f"discovery at {path} is malformed: {error}") from error
+        return await self._fetch_legacy(path, group_versions, before)
 
     async def _fetch_legacy(
-        self, path: str, body: dict[str, Any], before: _GroupLists | None
+        self, path: str, group_versions: list[str], before: _GroupLists | None
     ) -> _GroupLists | None:
         now = asyncio.get_running_loop().time()
         if before is not None and now - self._legacy_at < _MIN_LEGACY_SECONDS:
@@ -186,12 +189,11 @@ class Discovery:
         if path == "/apis":
             self._legacy_at = now
         found: dict[str, list[ApiResource] | None] = {}
-        for group_version in _legacy_group_versions(path, body):
-            at = f"{path}/{group_version}"
+        for group_version in group_versions:
             try:
-                reply = await self._transport.exchange("GET", at)
+                reply = await self._transport.exchange("GET", f"{path}/{group_version}")
                 found[group_version] = _read_legacy(group_version, reply.body)
-            except (ApiError, TransientError, msgspec.DecodeError) as error:
+            except (ApiError, TransientError, *_MALFORMED) as error:
                 _log.warning("discovery incomplete group_version=%s error=%s", group_version, error)
                 found[group_version] = None
         return _GroupLists("", _merge(before, found))

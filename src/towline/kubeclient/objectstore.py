@@ -89,7 +89,10 @@ class ObjectStore:
         self._saw(obj.key, obj.resource_version)
         if type_ == DELETED:
             old = self.get(obj.key)
-            if old is None or is_older(obj.resource_version, old.resource_version):
+            if old is None:
+                self._bury(obj.key, obj.resource_version)
+                return
+            if is_older(obj.resource_version, old.resource_version):
                 return
             self._drop(old, obj.resource_version)
             if old.uid == obj.uid:
@@ -191,9 +194,16 @@ class ObjectStore:
         if self._uids.get(old.uid) is old:
             del self._uids[old.uid]
         if version:
-            self._gone[old.key] = version
-            if len(self._gone) > _TOMBSTONES:
-                self._gone.popitem(last=False)
+            self._bury(old.key, version)
+
+    def _bury(self, key: ObjectKey, version: str) -> None:
+        """Remembers a deletion, so that news from before it are not taken for a new object."""
+        if is_older(version, self._gone.get(key, "")):
+            return
+        self._gone[key] = version
+        self._gone.move_to_end(key)
+        if len(self._gone) > _TOMBSTONES:
+            self._gone.popitem(last=False)
 
     def _unlink(self, old: CachedObject) -> None:
         for owner in old.owner_references:

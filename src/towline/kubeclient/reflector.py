@@ -25,7 +25,8 @@ from towline.kubeclient.objectstore import ObjectStore
 WATCH_SECONDS = 300.0
 MAX_LINE = 32 * 1024 * 1024
 BACKOFF_BASE = 0.05
-BACKOFF_CAP = 30.0
+BACKOFF_CAP = 5.0
+REFUSED_CAP = 60.0
 STALE_LISTS = 3
 QUIET_ATTEMPTS = 5
 
@@ -147,35 +148,37 @@ class Reflector:
                 self.settled.set()
                 if error.code == 404:
                     raise
-                await self._failed(str(error), None)
+                await self._failed(str(error), cap=REFUSED_CAP)
                 continue
             except TransientError as error:
-                await self._failed(str(error), error.retry_after)
+                await self._failed(str(error), retry_after=error.retry_after)
                 continue
             except (LimitError, msgspec.DecodeError) as error:
                 self._version = ""
-                await self._failed(f"malformed answer: {error}", None)
+                await self._failed(f"malformed answer: {error}", cap=REFUSED_CAP)
                 continue
             if progress:
                 self._attempts = 0
             else:
-                await self._wait(None)
+                await self._wait()
 
     @property
     def _name(self) -> str:
         return str(self.resource.group_resource)
 
-    async def _failed(self, why: str, retry_after: float | None) -> None:
+    async def _failed(
+        self, why: str, *, retry_after: float | None = None, cap: float = BACKOFF_CAP
+    ) -> None:
         self.failure = why
         # A stream that is cut now and then is ordinary; one that stays cut is not.
         level = logging.WARNING if self._attempts >= QUIET_ATTEMPTS else logging.DEBUG
         _log.log(level, "watch interrupted kind=%s error=%s", self._name, why)
-        await self._wait(retry_after)
+        await self._wait(retry_after or 0.0, cap)
 
-    async def _wait(self, retry_after: float | None) -> None:
-        delay = min(BACKOFF_CAP, BACKOFF_BASE * 2.0 ** min(self._attempts, 20))
+    async def _wait(self, at_least: float = 0.0, cap: float = BACKOFF_CAP) -> None:
+        delay = min(cap, BACKOFF_BASE * 2.0 ** min(self._attempts, 20))
         self._attempts += 1
-        await self._clock.sleep(max(retry_after or 0.0, delay * self._random.uniform(0.5, 1.0)))
+        await self._clock.sleep(max(at_least, delay * self._random.uniform(0.5, 1.0)))
 
     async def _relist(self) -> None:
         async with self._gate:

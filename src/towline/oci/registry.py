@@ -140,7 +140,14 @@ class EmbeddedRegistry:
             "storage": {
                 "filesystem": {"rootdirectory": str(self._directory / "data")},
                 "delete": {"enabled": True},
-                "maintenance": {"uploadpurging": {"enabled": True, "age": "24h", "interval": "6h"}},
+                "maintenance": {
+                    "uploadpurging": {
+                        "enabled": True,
+                        "age": "24h",
+                        "interval": "6h",
+                        "dryrun": False,
+                    }
+                },
             },
             "http": {"addr": self.address, "relativeurls": True},
         }

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from towline.kube.refs import GroupVersionKind
 from towline.pipeline.model import GROUP, KIND, PLURAL, VERSION
+
+PIPELINE = GroupVersionKind(GROUP, VERSION, KIND)
 
 Schema = dict[str, Any]
 

@@ -260,15 +260,18 @@ def _check_identity(spec: PipelineSpec) -> None:
 
 def _check_source(source: Source) -> None:
     url = source.repo_url
-    good = url.startswith(_URL_SCHEMES) or _SCP_URL.match(url)
+    good = url.startswith(_URL_SCHEMES) or _SCP_URL.match(url) is not None
     _require(good, "spec.source.repoURL", "must be an https, http, ssh or git URL")
     _require(not re.search(r"\s", url), "spec.source.repoURL", "must not hold blanks")
     segments = source.file.split("/")
     inside = source.file and not source.file.startswith("/") and ".." not in segments
     _require(inside, "spec.source.file", "must be a path inside the repository")
     for index, pattern in enumerate(source.branches):
-        good = pattern and not re.search(r"\s", pattern)
-        _require(good, f"spec.source.branches[{index}]", "must be a branch name or glob")
+        _require(
+            pattern and not re.search(r"\s", pattern),
+            f"spec.source.branches[{index}]",
+            "must be a branch name or glob",
+        )
 
 
 def _check_parameters(parameters: tuple[Parameter, ...]) -> None:

@@ -28,14 +28,12 @@ def instructions(source: str) -> list[Line]:
     found: list[Line] = []
     text, first = "", 0
     for number, raw in enumerate(source.splitlines(), 1):
-        line = raw.strip()
-        if line.startswith("#") or (not line and text):
-            continue
-        if not line:
+        line = raw.rstrip() if text else raw.strip()
+        if not line.strip() or line.lstrip().startswith("#"):
             continue
         first = first or number
         if line.endswith(escape):
-            text += line[:-1] + " "
+            text += line[:-1]
             continue
         name, _, rest = (text + line).strip().partition(" ")
         found.append(Line(first, number, name.upper(), rest.strip()))

@@ -7,28 +7,34 @@ in its environment by which `leftovers.reap` finds what it started.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
-import os
+import functools
 import shutil
-import signal
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
 from towline.errors import LimitError, NotFoundError
+from towline.sandbox.child import Child, ChildProtocol, Grace, Stream
+
+__all__ = [
+    "COOKIE",
+    "DEFAULT_PATH",
+    "Child",
+    "Completed",
+    "Grace",
+    "Limits",
+    "Stream",
+    "run",
+    "spawn",
+]
 
 COOKIE = "TOWLINE_INSTANCE"
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-Stream = Literal["stdout", "stderr"]
 OnOutput = Callable[[Stream, bytes], None]
 
-_CHUNK = 65_536
 _DRAIN_SECONDS = 1.0
-_log = logging.getLogger("towline.sandbox")
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,77 +71,6 @@ class Completed(msgspec.Struct, frozen=True, kw_only=True):
     truncated: bool = False
 
 
-class Grace(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds between interrupt, terminate and kill."""
-
-    interrupt: float = 3.0
-    terminate: float = 2.0
-
-
-class Child:
-    """A running child that owns its process group. Made by `spawn`."""
-
-    def __init__(self, process: asyncio.subprocess.Process, name: str) -> None:
-        self._process = process
-        self.name = name
-
-    @property
-    def pid(self) -> int:
-        """Its process id, which is also its group's."""
-        return self._process.pid
-
-    @property
-    def exit_code(self) -> int | None:
-        """None while it runs."""
-        return self._process.returncode
-
-    async def wait(self) -> int:
-        """Waits for its end and returns the exit code."""
-        return await self._process.wait()
-
-    async def stop(self, grace: Grace = Grace()) -> int:  # noqa: B008  # a frozen value
-        """Interrupts, terminates, then kills the whole group; returns the exit code."""
-        for number, patience in (
-            (signal.SIGINT, grace.interrupt),
-            (signal.SIGTERM, grace.terminate),
-        ):
-            if self._process.returncode is not None:
-                break
-            self._signal(number)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._process.wait(), patience)
-        self._signal(signal.SIGKILL)
-        return await self._process.wait()
-
-    def kill_group(self) -> None:
-        """Kills what is left of the group at once."""
-        self._signal(signal.SIGKILL)
-
-    async def read(self, stream: Stream, take: Callable[[bytes], None]) -> None:
-        """Hands over everything that the child writes to the stream, until its end."""
-        reader = self._process.stdout if stream == "stdout" else self._process.stderr
-        if reader is None:
-            return
-        while chunk := await reader.read(_CHUNK):
-            take(chunk)
-
-    async def feed(self, data: bytes) -> None:
-        """Writes the child's standard input and closes it."""
-        writer = self._process.stdin
-        if writer is None:
-            return
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            writer.write(data)
-            await writer.drain()
-        writer.close()
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            await writer.wait_closed()
-
-    def _signal(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, number)
-
-
 async def spawn(
     argv: Sequence[str],
     *,
@@ -169,7 +104,8 @@ async def spawn(
     if program is None:
         raise NotFoundError(f"program not found: {argv[0]}", hint="is its package installed?")
     output = asyncio.subprocess.PIPE if piped else asyncio.subprocess.DEVNULL
-    process = await asyncio.create_subprocess_exec(
+    transport, protocol = await asyncio.get_running_loop().subprocess_exec(
+        ChildProtocol,
         *_wrapped([program, *argv[1:]], limits),
         env=closed,
         cwd=cwd,
@@ -178,7 +114,12 @@ async def spawn(
         stderr=asyncio.subprocess.STDOUT if merge and piped else output,
         start_new_session=True,
     )
-    return Child(process, Path(argv[0]).name)
+    if not piped:
+        for ended in protocol.ended.values():
+            ended.set()
+    elif merge:
+        protocol.ended["stderr"].set()
+    return Child(transport, protocol, Path(argv[0]).name)
 
 
 async def run(
@@ -255,20 +196,19 @@ class _Capture:
 
 
 async def _communicate(child: Child, stdin: bytes | None, take: OnOutput) -> int:
-    async with asyncio.TaskGroup() as group:
-        readers = [
-            group.create_task(child.read("stdout", lambda chunk: take("stdout", chunk))),
-            group.create_task(child.read("stderr", lambda chunk: take("stderr", chunk))),
-        ]
-        if stdin is not None:
-            group.create_task(child.feed(stdin))
-        code = await child.wait()
-        # A daemon that the child left behind may hold the pipes open: it ends with the child.
-        await asyncio.wait(readers, timeout=_DRAIN_SECONDS)
-        child.kill_group()
-        await asyncio.wait(readers, timeout=_DRAIN_SECONDS)
-        for reader in readers:
-            reader.cancel()
+    streams: tuple[Stream, ...] = ("stdout", "stderr")
+    for name in streams:
+        child.attach(name, functools.partial(take, name))
+    if stdin is not None:
+        child.feed(stdin)
+    code = await child.wait()
+    # A daemon that the child left behind may hold the pipes open: it ends with the child.
+    await child.drained(_DRAIN_SECONDS)
+    child.kill_group()
+    await child.drained(_DRAIN_SECONDS)
+    child.close()
+    if child.failure is not None:
+        raise child.failure
     return code
 
 

@@ -152,7 +152,9 @@ class Engine:
     ) -> Obj | None:
         """Waits by the cache's events until the object (None when absent) is acceptable."""
         changed = asyncio.Event()
-        leave = self.cache.subscribe(lambda _type, new, _old: changed.set() if new.key == key else None)
+        leave = self.cache.subscribe(
+            lambda _type, new, _old: changed.set() if new.key == key else None
+        )
         try:
             async with asyncio.timeout(seconds):
                 while True:
@@ -165,11 +167,11 @@ class Engine:
         finally:
             leave()
 
-    async def until_app(
-        self, name: str, accept: Callable[[Obj], bool], seconds: float = 10
-    ) -> Obj:
+    async def until_app(self, name: str, accept: Callable[[Obj], bool], seconds: float = 10) -> Obj:
         key = ObjectKey("argoproj.io", "Application", "argocd", name)
-        body = await self.until(key, lambda o: o is not None and accept(o.get("status") or {}), seconds)
+        body = await self.until(
+            key, lambda o: o is not None and accept(o.get("status") or {}), seconds
+        )
         return body or {}
 
 
@@ -201,7 +203,9 @@ async def pretend_kubelet(client: KubeClient, cache: WatchCache) -> None:
 
 def _pod_status(pod: Obj, *, running: bool) -> Obj:
     ready = "True" if running else "False"
-    state: Obj = {"running": {}} if running else {"terminated": {"exitCode": 0, "reason": "Completed"}}
+    state: Obj = (
+        {"running": {}} if running else {"terminated": {"exitCode": 0, "reason": "Completed"}}
+    )
     return {
         "phase": "Running" if running else "Succeeded",
         "podIP": "10.1.0.9",

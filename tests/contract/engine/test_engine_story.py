@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from towline.kube.refs import GroupVersionKind, ObjectKey
+from towline.kube.refs import GroupVersionKind
 
 AUTOMATED = {"automated": {"prune": True, "selfHeal": True}}
 DEPLOYMENT = GroupVersionKind("apps", "v1", "Deployment")
@@ -37,16 +39,22 @@ status: {{}}
 """
 
 
-def synced(commit):
-    return lambda s: s.get("sync", {}).get("status") == "Synced" and s["sync"].get("revision") == commit
+def synced(commit: Any) -> Any:
+    return lambda s: (
+        s.get("sync", {}).get("status") == "Synced" and s["sync"].get("revision") == commit
+    )
 
 
 @pytest.mark.asyncio
-async def test_a_push_is_synced_and_a_second_one_too(engine):
+async def test_a_push_is_synced_and_a_second_one_too(engine: Any) -> None:
     first = engine.push({"a.yaml": config("one") + "---" + deployment()})
     await engine.create_app("story", {"syncPolicy": AUTOMATED})
-    app = await engine.until_app("story", lambda s: synced(first)(s) and s["health"]["status"] == "Healthy")
+    app = await engine.until_app(
+        "story", lambda s: synced(first)(s) and s["health"]["status"] == "Healthy"
+    )
     assert app["status"]["operationState"]["phase"] == "Succeeded", app["status"]
     second = engine.push({"a.yaml": config("one", "2") + "---" + deployment(2, "2")})
-    app = await engine.until_app("story", lambda s: synced(second)(s) and s["health"]["status"] == "Healthy")
+    app = await engine.until_app(
+        "story", lambda s: synced(second)(s) and s["health"]["status"] == "Healthy"
+    )
     assert [h["id"] for h in app["status"]["history"]] == [0, 1]

@@ -17,7 +17,7 @@ import pytest_asyncio
 import uvicorn
 from starlette.applications import Starlette
 
-from towline.aio.clock import SystemClock
+from towline.aio.clock import SystemClock, parse_rfc3339
 from towline.errors import TransientError
 from towline.forge.events import PushEvent
 from towline.forge.hooks import HookSecret
@@ -230,6 +230,8 @@ async def test_a_push_becomes_one_stored_event(world: World, ann: Person, memory
         changed_files=None,
         pushed_at=event.pushed_at,
     )
+    age = time.time() - parse_rfc3339(event.pushed_at).timestamp()
+    assert -0.01 < age < 10
     second = await ann.commit("b", "2")
     await ann.git("push", "-q", world.url("team/app"), "main")
     event = (await memory.until(2))[1]

@@ -38,6 +38,7 @@ def change(**fields: object) -> RefChange:
         "after": B,
         "default_branch": "main",
         "pusher": "ann",
+        "pushed_at": 1_700_000_000.125,
     }
     return RefChange(**{**base, **fields})  # type: ignore[arg-type]
 
@@ -55,7 +56,7 @@ def test_round_trip_through_the_dialect() -> None:
         "http://127.0.0.1:3000/Team/App",
     )
     assert event.changed_files == ("new", "old")
-    assert event.pushed_at == "2023-11-14T22:13:20Z"
+    assert event.pushed_at == "2023-11-14T22:13:20.125Z"
     assert (event.branch, event.pusher, event.message) == ("main", "ann", "subject")
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pygit2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pygit2.enums import ConfigLevel
 
 from towline.errors import (
     CommandError,
@@ -17,6 +19,7 @@ from towline.errors import (
 from towline.git.credentials import GitCredentials, embedded, header_config
 from towline.git.environment import GitSettings, build_environment
 from towline.git.failures import failure, redact
+from towline.git.library import isolate_library
 from towline.git.pktline import FLUSH, PktReader, encode
 from towline.git.server.names import checked_full_name
 from towline.git.smart_http import redirected
@@ -181,3 +184,9 @@ def test_s30_redirects(location: str, target: str | None) -> None:
             redirected(url, location)
     else:
         assert str(redirected(url, location)) == target
+
+
+def test_the_library_reads_no_configuration_of_the_machine() -> None:
+    isolate_library()
+    for level in (ConfigLevel.SYSTEM, ConfigLevel.XDG, ConfigLevel.GLOBAL):
+        assert pygit2.settings.search_path[level] == ""

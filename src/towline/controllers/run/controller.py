@@ -134,21 +134,26 @@ class RunController:
         _log.info("run starts job=%s number=%d", run.job, run.number)
         self._status.dirty(run.pipeline)
         try:
-            result, error = await carry_out(self._ports, spec, run)
-        except asyncio.CancelledError:
-            if run.id not in self._unwanted:
-                raise
-            result, error = "ABORTED", "stopped by request"
-        except Exception as failure:  # noqa: BLE001  # the supervised unit: one run
-            _log.exception("run failed unexpectedly job=%s number=%d", run.job, run.number)
-            result, error = "FAILURE", f"internal error: {type(failure).__name__}"
+            result, error = await self._outcome(spec, run)
+            await self._ports.store.runs.finish(run.id, result, error=error)
         finally:
+            # Only now: a run that is neither active nor finished would be taken for interrupted.
             self._active.pop(run.id, None)
             self._unwanted.discard(run.id)
             self._wake.set()
-        await self._ports.store.runs.finish(run.id, result, error=error)
         self._status.dirty(run.pipeline)
         _log.info("run ended job=%s number=%d result=%s", run.job, run.number, result)
+
+    async def _outcome(self, spec: PipelineSpec, run: Run) -> tuple[str, str]:
+        try:
+            return await carry_out(self._ports, spec, run)
+        except asyncio.CancelledError:
+            if run.id not in self._unwanted:
+                raise
+            return "ABORTED", "stopped by request"
+        except Exception as failure:  # the supervised unit: one run
+            _log.exception("run failed unexpectedly job=%s number=%d", run.job, run.number)
+            return "FAILURE", f"internal error: {type(failure).__name__}"
 
     def _forget_old_workspaces(self) -> None:
         """A run that was interrupted starts on a clean workspace: nothing there is needed."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Hashable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Hashable, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from towline.aio.clock import Clock
@@ -103,13 +103,18 @@ class ControllerLoop:
             ]
             for resource in resources
         }
-        async for resource, event in self._cluster.watch(*resources):
-            if resource == DEFINITIONS and self._watched() != resources:
-                return
-            if event.type == "SYNCED":
-                continue
-            for controller, queue in interested[resource]:
-                _enqueue(controller, queue, resource, event)
+        stream = self._cluster.watch(*resources)
+        try:
+            async for resource, event in stream:
+                if resource == DEFINITIONS and self._watched() != resources:
+                    return
+                if event.type == "SYNCED":
+                    continue
+                for controller, queue in interested[resource]:
+                    _enqueue(controller, queue, resource, event)
+        finally:
+            if isinstance(stream, AsyncGenerator):
+                await stream.aclose()
 
     def _watched(self) -> list[GroupResource]:
         served = (resource for resource, _, _ in self._cluster.resources())

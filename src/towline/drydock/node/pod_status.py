@@ -19,6 +19,7 @@ _OWN_CONDITIONS = (
     "ContainersReady",
     "PodScheduled",
 )
+_NEVER = "1970-01-01T00:00:00Z"
 _UNKNOWN = "The container could not be located when the pod was terminated"
 
 
@@ -200,14 +201,14 @@ def _terminated(seen: ContainerSeen, world: World) -> Obj:
     body: dict[str, Any] = {
         "exitCode": seen.exit_code,
         "reason": seen.reason or ("Completed" if seen.exit_code == 0 else "Error"),
-        "startedAt": _stamp(seen.started_at, world) if seen.started_at else None,
-        "finishedAt": _stamp(seen.finished_at, world) if seen.finished_at else None,
+        "startedAt": rfc3339(seen.started_at) if seen.started_at else _NEVER,
+        "finishedAt": _stamp(seen.finished_at, world),
     }
     if seen.message:
         body["message"] = seen.message
     if seen.id:
         body["containerID"] = _container_id(seen)
-    return {"terminated": {key: value for key, value in body.items() if value is not None}}
+    return {"terminated": body}
 
 
 def _stamp(moment: dt.datetime | None, world: World) -> str:
@@ -319,7 +320,12 @@ def _condition(name: str, value: tuple[bool, str, str], old: Obj | None, now: dt
     since = (old or {}).get("lastTransitionTime")
     if old is None or old.get("status") != status or not since:
         since = rfc3339(now)
-    entry: Obj = {"type": name, "status": status, "lastTransitionTime": since}
+    entry: Obj = {
+        "type": name,
+        "status": status,
+        "lastProbeTime": None,
+        "lastTransitionTime": since,
+    }
     if reason:
         entry["reason"] = reason
     if message:

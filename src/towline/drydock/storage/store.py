@@ -355,7 +355,9 @@ class Store:
             _log.warning("checkpoint postponed error=%s", error)
 
     async def close(self) -> None:
-        """Waits for queued writes, ends all watches and closes the file."""
+        """Waits for queued writes, ends all watches and closes the file; again does nothing."""
+        if self._closed:
+            return
         self._closed = True
         self.end_watches()
         if self._flight is not None:

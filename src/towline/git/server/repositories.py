@@ -13,6 +13,7 @@ import pygit2
 from pygit2.enums import DeltaStatus, RepositoryOpenFlag, SortMode
 
 from towline.errors import InputError, NotFoundError
+from towline.git.library import isolate_library
 from towline.git.refs import ZERO, is_ref_name, is_sha
 from towline.git.server.names import checked_full_name
 
@@ -56,6 +57,7 @@ class Repositories:
     """
 
     def __init__(self, root: Path) -> None:
+        isolate_library()
         self.root = root
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         for leftover in root.glob(".new-*"):
@@ -141,6 +143,16 @@ class Repositories:
             return 0
         with log.open("rb") as file:
             return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 16), b""))
+
+    def moved_at(self, full_name: str, ref: str) -> float:
+        """When the ref moved last, seconds since 1970; 0.0 when it does not exist."""
+        log = self.path(full_name) / "logs" / ref
+        if not is_ref_name(ref):
+            return 0.0
+        try:
+            return log.stat().st_mtime
+        except OSError:
+            return 0.0
 
     def default_branch(self, full_name: str) -> str:
         """Name of the branch that `HEAD` stands for.

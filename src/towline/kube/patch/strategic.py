@@ -52,10 +52,10 @@ def _merge_map(doc: Obj, patch: Obj, node: SchemaNode, depth: int) -> Obj:
             return {k: _without_directives(v) for k, v in patch.items() if not k.startswith("$")}
         case "delete":
             return {}
-        case None | "merge":
+        case None:
             pass
         case other:
-            raise _bad(f"unknown patch type found: {other}")
+            raise _bad(f"unknown patch type: {other} in map: {patch}")
     merged = dict(doc)
     if RETAIN_KEYS in patch:
         merged = _retained(merged, patch, patch[RETAIN_KEYS])
@@ -65,9 +65,9 @@ def _merge_map(doc: Obj, patch: Obj, node: SchemaNode, depth: int) -> Obj:
     for key, value in patch.items():
         if not key.startswith("$"):
             _merge_field(merged, key, value, node.child(key), depth)
-    for key, value in patch.items():
+    for key in patch:
         if key.startswith(SET_ORDER):
-            _set_order(merged, doc, key, value, node)
+            _set_order(merged, doc, patch, key, node)
     return merged
 
 
@@ -78,13 +78,32 @@ def _delete_primitives(merged: Obj, key: str, value: Any) -> None:
         merged[name] = [item for item in merged[name] if item not in doomed]
 
 
-def _set_order(merged: Obj, doc: Obj, key: str, value: Any, node: SchemaNode) -> None:
+def _set_order(merged: Obj, doc: Obj, patch: Obj, key: str, node: SchemaNode) -> None:
     name = key.removeprefix(SET_ORDER)
-    order = _as_list(value, key)
-    if isinstance(merged.get(name), list):
-        before = doc.get(name)
-        server = before if isinstance(before, list) else []
-        merged[name] = _reordered(merged[name], order, server, node.child(name).patch_merge_key)
+    order = _as_list(patch[key], key)
+    if not isinstance(merged.get(name), list):
+        return
+    before = doc.get(name)
+    server = before if isinstance(before, list) else []
+    merge_key = node.child(name).patch_merge_key
+    given = patch.get(name)
+    if merge_key and server and isinstance(given, list):
+        server = _server_order(server, given, merged[name], merge_key)
+    merged[name] = _reordered(merged[name], order, server, merge_key)
+
+
+def _server_order(
+    before: list[Any], given: list[Any], merged: list[Any], merge_key: str
+) -> list[Any]:
+    """What counts as the old order: new items move into the places that deletions leave.
+
+    Servers do so; it decides where a new item stands among those that only they know.
+    """
+    identity = _identity(merge_key)
+    known, left = {identity(item) for item in before}, {identity(item) for item in merged}
+    kept = [item for item in before if identity(item) in left]
+    new = [item for item in given if identity(item) not in known and PATCH not in item]
+    return [*kept, *new][: len(before)]
 
 
 def _as_list(value: Any, key: str) -> list[Any]:
@@ -107,9 +126,14 @@ def _merge_field(merged: Obj, key: str, value: Any, node: SchemaNode, depth: int
         return
     before = merged.get(key)
     strategies = node.patch_strategy.split(",")
-    if isinstance(value, dict):
-        plain = isinstance(before, dict) and "replace" not in strategies
-        merged[key] = _merge_map(before if plain else {}, value, node, depth + 1)  # type: ignore[arg-type]
+    if isinstance(value, dict) and isinstance(before, dict):
+        base = {} if "replace" in strategies else before
+        merged[key] = _merge_map(base, value, node, depth + 1)
+    elif isinstance(value, dict):
+        # A directive for a field that is not there is no value of it.
+        merged.pop(key, None)
+        if PATCH not in value:
+            merged[key] = _merge_map({}, value, node, depth + 1)
     elif isinstance(value, list) and "merge" in strategies:
         present = before if isinstance(before, list) else []
         merged[key] = _merge_list(present, value, node, depth + 1)
@@ -146,14 +170,16 @@ def _merge_list(doc: list[Any], patch: list[Any], node: SchemaNode, depth: int) 
         if not isinstance(item, dict):
             raise _bad("list element types are not identical")
         match item.get(PATCH):
-            case None | "merge":
+            case None:
                 wanted.append(item)
             case "replace":
                 return [_without_directives(entry) for entry in patch if PATCH not in entry]
             case "delete":
                 removed.append(_key_value(item, merge_key))
+            case "merge":
+                raise _bad("merging lists cannot yet be specified in the patch")
             case other:
-                raise _bad(f"unknown patch type found: {other}")
+                raise _bad(f"unknown patch type: {other} in map: {item}")
     merged = [item for item in doc if _key_of(item, merge_key) not in removed]
     positions = {_hashable(_key_of(item, merge_key)): n for n, item in enumerate(merged)}
     for item in wanted:

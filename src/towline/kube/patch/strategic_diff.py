@@ -194,7 +194,23 @@ def _combined(deletions: Obj, additions: Obj, node: SchemaNode) -> Obj:
             merged[key] = _combined_lists(before, value, node.child(key))
         else:
             merged[key] = value
+    for key, order in merged.items():
+        name = key.removeprefix("$setElementOrder/")
+        if name != key and isinstance(merged.get(name), list):
+            merged[name] = _ordered(merged[name], order, node.child(name).patch_merge_key)
     return merged
+
+
+def _ordered(items: list[Any], order: list[Any], merge_key: str) -> list[Any]:
+    """List items must stand as the order directive says; deletions follow."""
+    if not merge_key or not _has_maps(items):
+        return items
+    places = {str(entry[merge_key]): place for place, entry in enumerate(order)}
+    last = len(places)
+    return sorted(
+        items,
+        key=lambda item: last if "$patch" in item else places.get(str(item[merge_key]), last),
+    )
 
 
 def _combined_lists(deletions: list[Any], additions: list[Any], node: SchemaNode) -> list[Any]:

@@ -26,6 +26,7 @@ _ZERO: dict[str, Any] = {
     "map": None,
     "bytes": None,
     "time": None,
+    "pointer": None,
 }
 
 

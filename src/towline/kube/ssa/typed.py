@@ -204,9 +204,8 @@ def _stated_child(value: Any, node: SchemaNode, *, member: bool) -> Tree | None:
     below = _stated(value, node)
     if below:
         return {MEMBER: {}, **below} if member else below
-    if member or isinstance(value, dict):
-        return {}
-    return None
+    # An empty map is an opinion, a struct with nothing but empty lists is none.
+    return {} if member or value == {} else None
 
 
 # --- merge ---------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from towline.pipeline.jenkins.failures import abort
-from towline.text.groovy import Arguments, ClosureValue, Site, throw, to_text, truth
+from towline.text.groovy import Arguments, ClosureValue, Site, script_error, to_text, truth
 
 
 class Signature(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,11 +104,15 @@ def bind(name: str, signature: Signature, arguments: Arguments, site: Site) -> S
             values = {str(key): value for key, value in positional.pop().items()}
     if positional:
         if len(positional) > 1 or not signature.unnamed:
-            throw("IllegalArgumentException", f"{name}: arguments need names: {_known(signature)}")
+            raise script_error(
+                "IllegalArgumentException", f"{name}: arguments need names: {_known(signature)}"
+            )
         values.setdefault(signature.unnamed, positional[0])
     missing = [parameter for parameter in signature.required if values.get(parameter) is None]
     if missing:
-        throw("IllegalArgumentException", f"{name}: missing required parameter '{missing[0]}'")
+        raise script_error(
+            "IllegalArgumentException", f"{name}: missing required parameter '{missing[0]}'"
+        )
     unknown = () if signature.lenient else tuple(set(values) - set(signature.parameters))
     return StepCall(name, site, values, body, tuple(sorted(unknown)))
 

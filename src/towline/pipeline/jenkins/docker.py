@@ -26,7 +26,7 @@ from towline.text.groovy import (
     HostObject,
     Site,
     no_such_method,
-    throw,
+    script_error,
     to_text,
 )
 
@@ -88,7 +88,7 @@ class DockerObject(HostObject):
                 return await self._session.call(values[-1], site, site.state.inside())
             case "withServer":
                 raise abort("docker.withServer is not supported: images are built here")
-        no_such_method(self, method, values)
+        raise no_such_method(self, method, values)
 
     async def _build(self, values: list[str], site: Site) -> Image:
         arguments = split_arguments(values[1]) if len(values) > 1 else (".",)
@@ -166,8 +166,10 @@ class Image(HostObject):
             case "getId" | "toString", 0:
                 return self.id
         if method in {"inside", "withRun"} and body is None:
-            throw("MissingMethodException", f"Image.{method} needs a block: {method} {{ ... }}")
-        no_such_method(self, method, arguments.positional)
+            raise script_error(
+                "MissingMethodException", f"Image.{method} needs a block: {method} {{ ... }}"
+            )
+        raise no_such_method(self, method, arguments.positional)
 
     def text(self) -> str:
         """Its name."""

@@ -24,7 +24,7 @@ from towline.text.groovy import (
     HostObject,
     Site,
     Thrown,
-    throw,
+    script_error,
     to_text,
 )
 
@@ -41,7 +41,7 @@ class SystemObject(HostObject):
         """`currentTimeMillis()`."""
         if method == "currentTimeMillis":
             return self._session.executor.now_millis()
-        throw("RejectedAccessException", f"System.{method} is not available")
+        raise script_error("RejectedAccessException", f"System.{method} is not available")
 
 
 class UuidObject(HostObject):
@@ -125,7 +125,7 @@ class JenkinsHost:
         step = STEPS.get(name)
         if step is None:
             message, hint = unknown_step(name)
-            throw("NoSuchMethodError", f"{message} ({hint})" if hint else message)
+            raise script_error("NoSuchMethodError", f"{message} ({hint})" if hint else message)
         call = bind(name, step.signature, arguments, site)
         if not step.quiet:
             self._session.log(f"[Pipeline] {name}", site)
@@ -146,11 +146,12 @@ class JenkinsHost:
         name = type_name.rsplit(".", 1)[-1]
         if name == "Date":
             given = arguments.positional[0] if arguments.positional else None
-            known = isinstance(given, int) and abs(given) < 10**14
-            return DateValue(given if known else self._session.executor.now_millis())
+            if isinstance(given, int) and abs(given) < 10**14:
+                return DateValue(given)
+            return DateValue(self._session.executor.now_millis())
         if name in _JSON_TYPES:
             return JsonObject()
-        throw("RejectedAccessException", f"new {type_name}(...) is not available")
+        raise script_error("RejectedAccessException", f"new {type_name}(...) is not available")
 
     def unwinds(self, state: Any) -> bool:
         """Whether `finally` blocks run on cancellation."""

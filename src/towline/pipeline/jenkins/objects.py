@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from towline.pipeline.jenkins.results import Result, is_worse_or_equal, parse_result
-from towline.text.groovy import Arguments, HostObject, Site, throw, to_text
+from towline.text.groovy import Arguments, HostObject, Site, script_error, to_text
 
 if TYPE_CHECKING:
     from towline.pipeline.jenkins.session import Session
@@ -34,7 +34,7 @@ class EnvObject(HostObject):
             variables.pop(name, None)
             return
         if len(variables) >= _MAX_VARIABLES:
-            throw("IllegalStateException", f"more than {_MAX_VARIABLES} variables")
+            raise script_error("IllegalStateException", f"more than {_MAX_VARIABLES} variables")
         variables[name] = to_text(value, site.interpreter.meter)
 
     async def call(self, method: str, arguments: Arguments, site: Site) -> Any:
@@ -165,7 +165,9 @@ class RunObject(HostObject):
         if method.startswith("resultIs") and len(arguments.positional) == 1 and present:
             other = parse_result(arguments.positional[0])
             if other is None:
-                throw("IllegalArgumentException", f"{arguments.positional[0]} is not a result")
+                raise script_error(
+                    "IllegalArgumentException", f"{arguments.positional[0]} is not a result"
+                )
             if method == "resultIsWorseOrEqualTo":
                 return is_worse_or_equal(present, other)
             if method == "resultIsBetterOrEqualTo":
@@ -209,7 +211,9 @@ class CurrentBuild(RunObject):
             case "changeSets":
                 return [DescribedObject({"items": self._changes()})] if context.changes else []
             case "rawBuild":
-                throw("RejectedAccessException", "currentBuild.rawBuild is not available")
+                raise script_error(
+                    "RejectedAccessException", "currentBuild.rawBuild is not available"
+                )
         if name.startswith("previous"):
             return self._previous(name)
         return super().get(name, site)
@@ -221,7 +225,7 @@ class CurrentBuild(RunObject):
             case "result":
                 result = parse_result(text)
                 if result is None:
-                    throw("IllegalArgumentException", f"'{text}' is not a result")
+                    raise script_error("IllegalArgumentException", f"'{text}' is not a result")
                 if text == "FAILED":
                     self._session.log("'FAILED' is taken as FAILURE", site)
                 self._session.worsen(result)
@@ -365,4 +369,4 @@ def _date_part(moment: datetime.datetime, letter: str, width: int) -> str:
         return "AM" if moment.hour < 12 else "PM"
     if letter in "zZX":
         return {"z": "UTC", "Z": "+0000", "X": "Z"}[letter]
-    throw("IllegalArgumentException", f"Illegal pattern character '{letter}'")
+    raise script_error("IllegalArgumentException", f"Illegal pattern character '{letter}'")

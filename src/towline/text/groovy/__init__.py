@@ -14,7 +14,7 @@ from towline.text.groovy.values import (
     Site,
     Thrown,
     no_such_method,
-    throw,
+    script_error,
     to_text,
     truth,
 )
@@ -34,7 +34,7 @@ __all__ = [
     "Thrown",
     "no_such_method",
     "parse",
-    "throw",
+    "script_error",
     "to_text",
     "truth",
 ]

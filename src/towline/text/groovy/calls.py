@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from decimal import DecimalException
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator
+from decimal import Decimal, DecimalException
+from typing import Any
 
 from towline.errors import LimitError
 from towline.text.groovy import tree
 from towline.text.groovy.limits import Meter
 from towline.text.groovy.methods import BOOLEAN, LIST, MAP, NUMBER, STATIC, STRING, Code, Method
-from towline.text.groovy.operators import is_number
-from towline.text.groovy.scope import Scope, Thread
+from towline.text.groovy.scope import Scope
 from towline.text.groovy.values import (
+    UNKNOWN,
     Arguments,
     ClosureValue,
     HostObject,
     Site,
+    Thrown,
     no_such_method,
-    throw,
+    script_error,
     type_name,
 )
 
-if TYPE_CHECKING:
-    from towline.text.groovy.interpreter import Interpreter
+# Java's doors to reflection: refused by name, so that the message says why.
+REFLECTION = frozenset(
+    {
+        "class", "getClass", "metaClass", "getMetaClass", "delegate", "owner", "properties",
+        "getProperties", "binding", "getBinding", "invokeMethod", "getProperty", "setProperty",
+        "execute", "classLoader", "getClassLoader", "forName",
+    }
+)  # fmt: skip
 
 
 class ReturnSignal(Exception):  # noqa: N818  # control flow, not an error
@@ -47,12 +55,12 @@ class ScriptObject(HostObject):
     type_name = "Script"
 
     def get(self, name: str, site: Site) -> Any:
-        """A script-wide variable."""
+        """A script-wide variable, or a name of the host."""
         binding = site.interpreter.binding
         if name in binding:
             return binding[name]
         value = site.interpreter.host.lookup(name, site)
-        return value if value is not None else None
+        return super().get(name, site) if value is UNKNOWN else value
 
     def set(self, name: str, value: Any, site: Site) -> None:
         """Sets a script-wide variable."""
@@ -64,9 +72,8 @@ class ScriptObject(HostObject):
         function = interpreter.script.functions.get(method)
         if function is None:
             return await interpreter.host.call(method, arguments, site)
-        positional = with_named(arguments)
         closure = ClosureValue(function, None)
-        return await interpreter.call(closure, positional, site.state, site.depth)
+        return await interpreter.call(closure, with_named(arguments), site.state, site.depth)
 
 
 class TypeValue(HostObject):
@@ -97,25 +104,23 @@ _CONSTANTS: dict[tuple[str, str], Any] = {
 class BoundFrame:
     """What methods of values may use: the meter, and calls of closures."""
 
-    def __init__(self, interpreter: Interpreter, scope: Scope) -> None:
-        self._interpreter = interpreter
+    def __init__(self, scope: Scope) -> None:
         self._scope = scope
 
     @property
     def meter(self) -> Meter:
         """Counts work and sizes."""
-        return self._interpreter.meter
+        return self._scope.meter
 
     def call(self, closure: ClosureValue, *arguments: Any) -> Code:
         """A call of a closure, to be yielded."""
-        scope = self._scope
-        return call_closure(self._interpreter, closure, list(arguments), scope.thread, scope.calls)
+        return call_closure(closure, list(arguments), self._scope)
 
 
-def site_of(interpreter: Interpreter, at: tree.Position, scope: Scope) -> Site:
+def site_of(at: tree.Position, scope: Scope) -> Site:
     """The place of a call, for the host."""
     thread = scope.thread
-    return Site(at.line, at.column, thread.state, interpreter, thread.depth)
+    return Site(at.line, at.column, thread.state, thread.interpreter, thread.depth)
 
 
 def with_named(arguments: Arguments) -> list[Any]:
@@ -128,141 +133,121 @@ def with_named(arguments: Arguments) -> list[Any]:
 # Functions and closures
 
 
-def call_closure(
-    interpreter: Interpreter,
-    closure: ClosureValue,
-    arguments: list[Any],
-    thread: Thread,
-    calls: int,
-) -> Code:
+def call_closure(closure: ClosureValue, arguments: list[Any], caller: Scope) -> Code:
     """Calls a closure or a script function."""
     # Imported late: statements call closures, and closures hold statements.
     from towline.text.groovy.execute import run_block  # noqa: PLC0415
 
-    limit = interpreter.meter.limits.call_depth
-    if calls >= limit:
+    limit = caller.meter.limits.call_depth
+    if caller.calls >= limit:
         raise LimitError(f"more than {limit} calls inside each other", hint="endless recursion?")
-    scope = Scope(closure.scope, thread, calls + 1)
-    is_function = isinstance(closure.code, tree.Function)
-    yield _bind(interpreter, closure.code, arguments, scope, strict=is_function)
+    scope = Scope(closure.scope, caller.thread, caller.calls + 1)
+    yield _bind(closure.code, arguments, scope)
     try:
-        return (yield run_block(interpreter, closure.code.body, scope))
+        return (yield run_block(closure.code.body, scope))
     except ReturnSignal as signal:
         return signal.value
     except LoopSignal as signal:
-        raise_outside_loop(signal)
+        raise outside_loop(signal) from None
 
 
-def raise_outside_loop(signal: LoopSignal) -> None:
-    """Turns a stray `break` or `continue` into an exception."""
-    throw("IllegalStateException", f"'{signal.word}' outside of a loop")
+def outside_loop(signal: LoopSignal) -> Thrown:
+    """The exception for a stray `break` or `continue`, to be raised."""
+    return script_error("IllegalStateException", f"'{signal.word}' outside of a loop")
 
 
-def _bind(
-    interpreter: Interpreter,
-    code: tree.Closure | tree.Function,
-    arguments: list[Any],
-    scope: Scope,
-    *,
-    strict: bool,
-) -> Code:
+def _bind(code: tree.Closure | tree.Function, arguments: list[Any], scope: Scope) -> Code:
     """Gives the parameters their values."""
     from towline.text.groovy.evaluate import evaluate  # noqa: PLC0415
 
-    if code.parameters is None:
+    parameters = code.parameters
+    if parameters is None:
         scope.names["it"] = arguments[0] if arguments else None
-        return None
-    if len(code.parameters) > 1 and len(arguments) == 1 and isinstance(arguments[0], list):
-        arguments = arguments[0] if not strict else arguments
-    if strict and len(arguments) > len(code.parameters):
-        _wrong_count(code, arguments)
-    for index, parameter in enumerate(code.parameters):
+        return
+    is_function = isinstance(code, tree.Function)
+    if is_function and len(arguments) > len(parameters):
+        raise _wrong_count(code, arguments)
+    alone = len(arguments) == 1 and isinstance(arguments[0], list)
+    if alone and len(parameters) > 1 and not is_function:
+        arguments = arguments[0]
+    for index, parameter in enumerate(parameters):
         if index < len(arguments):
             scope.names[parameter.name] = arguments[index]
         elif parameter.default is not None:
-            scope.names[parameter.name] = yield evaluate(interpreter, parameter.default, scope)
-        elif len(code.parameters) == 1 and not arguments:
+            scope.names[parameter.name] = yield evaluate(parameter.default, scope)
+        elif len(parameters) == 1 and not arguments:
             scope.names[parameter.name] = None
         else:
-            _wrong_count(code, arguments)
-    return None
+            raise _wrong_count(code, arguments)
 
 
-def _wrong_count(code: tree.Closure | tree.Function, arguments: list[Any]) -> None:
+def _wrong_count(code: tree.Closure | tree.Function, arguments: list[Any]) -> Thrown:
     name = code.name if isinstance(code, tree.Function) else "closure"
     wanted = len(code.parameters or ())
     message = f"{name} takes {wanted} arguments, {len(arguments)} were given"
-    throw("MissingMethodException", message)
+    return script_error("MissingMethodException", message)
 
 
 # Methods
 
 
 def call_method(
-    interpreter: Interpreter,
-    target: Any,
-    name: str,
-    arguments: Arguments,
-    at: tree.Position,
-    scope: Scope,
+    target: Any, name: str, arguments: Arguments, at: tree.Position, scope: Scope
 ) -> Code:
     """Calls a method of any value."""
     if target is None:
-        throw("NullPointerException", f"Cannot invoke method {name}() on null object")
-    if isinstance(target, ClosureValue) and name in {"call", "doCall"}:
-        positional = with_named(arguments)
-        return (yield call_closure(interpreter, target, positional, scope.thread, scope.calls))
-    if isinstance(target, dict) and isinstance(target.get(name), ClosureValue):
-        return (
-            yield call_closure(
-                interpreter, target[name], with_named(arguments), scope.thread, scope.calls
-            )
-        )
+        message = f"Cannot invoke method {name}() on null object"
+        raise script_error("NullPointerException", message)
+    closure = _closure_behind(target, name)
+    if closure is not None:
+        return (yield call_closure(closure, with_named(arguments), scope))
     method = _method(target, name)
     if method is not None:
         receiver = None if isinstance(target, TypeValue) else target
-        return (yield _apply(interpreter, method, name, receiver, arguments, scope))
+        return (yield _apply(method, name, receiver, with_named(arguments), scope))
     if isinstance(target, HostObject):
-        site = site_of(interpreter, at, scope)
-        return (yield target.call(name, arguments, site))
-    if name in {"getClass", "class"} or name.startswith("get") and name.endswith("Class"):
-        throw("RejectedAccessException", f"reflection is not available: {name}")
-    no_such_method(target, name, arguments.positional)
+        return (yield target.call(name, arguments, site_of(at, scope)))
+    if name in REFLECTION:
+        raise script_error("RejectedAccessException", f"reflection is not available: {name}")
+    raise no_such_method(target, name, arguments.positional)
+
+
+def _closure_behind(target: Any, name: str) -> ClosureValue | None:
+    """`closure.call()` and `map.name()` where the entry is a closure."""
+    if isinstance(target, ClosureValue) and name in {"call", "doCall"}:
+        return target
+    value = target.get(name) if isinstance(target, dict) else None
+    return value if isinstance(value, ClosureValue) else None
 
 
 def _method(target: Any, name: str) -> Method | None:
-    match target:
-        case bool():
-            return BOOLEAN.get(name)
-        case str():
-            return STRING.get(name)
-        case list():
-            return LIST.get(name)
-        case dict():
-            return MAP.get(name)
-        case TypeValue():
-            return STATIC.get(target.name, {}).get(name)
-    if is_number(target):
-        return NUMBER.get(name)
+    if isinstance(target, TypeValue):
+        return STATIC.get(target.name, {}).get(name)
+    for kind, methods in _METHODS:
+        if isinstance(target, kind):
+            return methods.get(name)
     return None
 
 
-def _apply(
-    interpreter: Interpreter,
-    method: Method,
-    name: str,
-    target: Any,
-    arguments: Arguments,
-    scope: Scope,
-) -> Code:
-    positional = with_named(arguments)
+_METHODS: tuple[tuple[type, dict[str, Method]], ...] = (
+    (str, STRING),
+    (bool, BOOLEAN),
+    (list, LIST),
+    (dict, MAP),
+    (int, NUMBER),
+    (Decimal, NUMBER),
+)
+
+
+def _apply(method: Method, name: str, target: Any, positional: list[Any], scope: Scope) -> Code:
     if not method.low <= len(positional) <= method.high:
-        no_such_method(target, name, positional)
-    interpreter.meter.charge()
+        raise no_such_method(target, name, positional)
+    scope.meter.charge()
     try:
-        result = method.function(BoundFrame(interpreter, scope), target, *positional)
-    except (DecimalException, OverflowError):
-        throw("ArithmeticException", f"{type_name(target)}.{name}: the result is out of range")
-    if hasattr(result, "send"):
-        result = yield result
+        result = method.function(BoundFrame(scope), target, *positional)
+        if isinstance(result, Generator):
+            result = yield result
+    except (DecimalException, OverflowError) as error:
+        message = f"{type_name(target)}.{name}: the result is out of range"
+        raise script_error("ArithmeticException", message) from error
     return result

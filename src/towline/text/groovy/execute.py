@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from towline.text.groovy import tree
 from towline.text.groovy.calls import (
@@ -11,10 +11,10 @@ from towline.text.groovy.calls import (
     ReturnSignal,
     TypeValue,
     call_closure,
-    raise_outside_loop,
+    outside_loop,
 )
 from towline.text.groovy.evaluate import evaluate
-from towline.text.groovy.methods import Code
+from towline.text.groovy.methods import Code, Ready
 from towline.text.groovy.operators import cast, instance_of, is_case
 from towline.text.groovy.patterns import MatcherValue
 from towline.text.groovy.scope import Scope
@@ -23,87 +23,79 @@ from towline.text.groovy.values import (
     Entry,
     ExceptionValue,
     Thrown,
-    throw,
+    script_error,
     to_text,
     truth,
     type_name,
 )
 
-if TYPE_CHECKING:
-    from towline.text.groovy.interpreter import Interpreter
-
 _CONVERTED = frozenset({"String", "boolean", "Boolean"})
 
 
-def run_block(
-    interpreter: Interpreter, block: tree.Block, scope: Scope, *, script: bool = False
-) -> Code:
+def run_block(block: tree.Block, scope: Scope) -> Code:
     """Runs statements in a scope; the value is that of the last one."""
-    if script:
-        return (yield _run_script(interpreter, block, scope))
     value = None
     for statement in block.statements:
-        value = yield _statement(interpreter, statement, scope)
+        value = yield _statement(statement, scope)
     return value
 
 
-def _run_script(interpreter: Interpreter, block: tree.Block, scope: Scope) -> Code:
+def run_script(block: tree.Block, scope: Scope) -> Code:
     """The file's own statements: `return` ends it, top variables are remembered for messages."""
-    interpreter.body_names = frozenset(
+    scope.interpreter.body_names = frozenset(
         name
         for statement in block.statements
         if isinstance(statement, tree.Declaration) and not statement.field
         for name in statement.names
     )
     try:
-        return (yield run_block(interpreter, block, scope))
+        return (yield run_block(block, scope))
     except ReturnSignal as signal:
         return signal.value
     except LoopSignal as signal:
-        raise_outside_loop(signal)
+        raise outside_loop(signal) from None
 
 
-def _statement(interpreter: Interpreter, node: tree.Node, scope: Scope) -> Code:
+def _statement(node: tree.Node, scope: Scope) -> Code:
     """One statement; an exception that comes up in it learns its line."""
-    run = _STATEMENTS.get(type(node))
-    code = evaluate(interpreter, node, scope) if run is None else run(interpreter, node, scope)
+    run: Callable[..., Code | Ready] = _STATEMENTS.get(type(node), evaluate)
     try:
-        return (yield code)
+        return (yield run(node, scope))
     except Thrown as thrown:
         thrown.value.line = thrown.value.line or node.at.line
         raise
 
 
-def _expression(interpreter: Interpreter, node: tree.ExpressionStatement, scope: Scope) -> Code:
-    return (yield evaluate(interpreter, node.expression, scope))
+def _expression(node: tree.ExpressionStatement, scope: Scope) -> Code:
+    return (yield evaluate(node.expression, scope))
 
 
-def _inner_block(interpreter: Interpreter, node: tree.Block, scope: Scope) -> Code:
-    return (yield run_block(interpreter, node, scope.inner()))
+def _inner_block(node: tree.Block, scope: Scope) -> Code:
+    return (yield run_block(node, scope.inner()))
 
 
-def _body(interpreter: Interpreter, node: tree.Node, scope: Scope) -> Code:
+def _body(node: tree.Node, scope: Scope) -> Code:
     """A block or single statement in a scope of its own."""
     if isinstance(node, tree.Block):
-        return (yield run_block(interpreter, node, scope))
-    return (yield _statement(interpreter, node, scope))
+        return (yield run_block(node, scope))
+    return (yield _statement(node, scope))
 
 
-def _declaration(interpreter: Interpreter, node: tree.Declaration, scope: Scope) -> Code:
+def _declaration(node: tree.Declaration, scope: Scope) -> Code:
     value = None
     if node.value is not None:
-        value = yield evaluate(interpreter, node.value, scope)
+        value = yield evaluate(node.value, scope)
     if node.destructuring:
         if not isinstance(value, list):
-            throw("GroovyCastException", "several names need a list")
+            raise script_error("GroovyCastException", "several names need a list")
         values = [*value, *[None] * len(node.names)]
     else:
         if node.type in _CONVERTED and value is not None:
-            value = cast(value, node.type, interpreter.meter)
+            value = cast(value, node.type, scope.meter)
         values = [value] * len(node.names)
     for name, item in zip(node.names, values, strict=False):
         if node.field:
-            interpreter.binding[name] = item
+            scope.interpreter.binding[name] = item
         else:
             scope.names[name] = item
     return value
@@ -112,21 +104,21 @@ def _declaration(interpreter: Interpreter, node: tree.Declaration, scope: Scope)
 # Choices
 
 
-def _if(interpreter: Interpreter, node: tree.If, scope: Scope) -> Code:
-    if truth((yield evaluate(interpreter, node.condition, scope))):
-        return (yield _body(interpreter, node.yes, scope.inner()))
+def _if(node: tree.If, scope: Scope) -> Code:
+    if truth((yield evaluate(node.condition, scope))):
+        return (yield _body(node.yes, scope.inner()))
     if node.no is not None:
-        return (yield _body(interpreter, node.no, scope.inner()))
+        return (yield _body(node.no, scope.inner()))
     return None
 
 
-def _switch(interpreter: Interpreter, node: tree.Switch, scope: Scope) -> Code:
-    subject = yield evaluate(interpreter, node.subject, scope)
+def _switch(node: tree.Switch, scope: Scope) -> Code:
+    subject = yield evaluate(node.subject, scope)
     start = None
     for index, case in enumerate(node.cases):
         if case.test is None:
             continue
-        if (yield _case_fits(interpreter, case.test, subject, scope)):
+        if (yield _case_fits(case.test, subject, scope)):
             start = index
             break
     if start is None:
@@ -139,41 +131,41 @@ def _switch(interpreter: Interpreter, node: tree.Switch, scope: Scope) -> Code:
     try:
         for case in node.cases[start:]:
             for statement in case.statements:
-                value = yield _statement(interpreter, statement, inner)
+                value = yield _statement(statement, inner)
     except LoopSignal as signal:
         if signal.word != "break":
             raise
     return value
 
 
-def _case_fits(interpreter: Interpreter, test: tree.Node, subject: Any, scope: Scope) -> Code:
-    case = yield evaluate(interpreter, test, scope)
+def _case_fits(test: tree.Node, subject: Any, scope: Scope) -> Code:
+    case = yield evaluate(test, scope)
     if isinstance(case, ClosureValue):
-        result = yield call_closure(interpreter, case, [subject], scope.thread, scope.calls)
+        result = yield call_closure(case, [subject], scope)
         return truth(result)
     if isinstance(case, TypeValue):
         return instance_of(subject, case.name)
-    return is_case(case, subject, interpreter.meter)
+    return is_case(case, subject, scope.meter)
 
 
 # Loops
 
 
-def _pass(interpreter: Interpreter, body: tree.Node, scope: Scope) -> Code:
+def _pass(body: tree.Node, scope: Scope) -> Code:
     """Runs a loop's body once; whether the loop goes on."""
     try:
-        yield _body(interpreter, body, scope)
+        yield _body(body, scope)
     except LoopSignal as signal:
         return signal.word == "continue"
     return True
 
 
-def _for_in(interpreter: Interpreter, node: tree.ForIn, scope: Scope) -> Code:
-    items = yield evaluate(interpreter, node.items, scope)
+def _for_in(node: tree.ForIn, scope: Scope) -> Code:
+    items = yield evaluate(node.items, scope)
     for item in _iterated(items):
         inner = scope.inner()
         inner.names[node.name] = item
-        if not (yield _pass(interpreter, node.body, inner)):
+        if not (yield _pass(node.body, inner)):
             break
 
 
@@ -188,50 +180,48 @@ def _iterated(items: Any) -> list[Any]:
         case MatcherValue():
             return items.items()
         case Entry() | ClosureValue():
-            throw("IllegalArgumentException", f"cannot loop over a {type_name(items)}")
+            raise script_error("IllegalArgumentException", f"cannot loop over a {type_name(items)}")
     return [items]
 
 
-def _for_loop(interpreter: Interpreter, node: tree.ForLoop, scope: Scope) -> Code:
+def _for_loop(node: tree.ForLoop, scope: Scope) -> Code:
     outer = scope.inner()
     for statement in node.start:
-        yield _statement(interpreter, statement, outer)
+        yield _statement(statement, outer)
     while True:
-        if node.condition is not None and not truth(
-            (yield evaluate(interpreter, node.condition, outer))
-        ):
+        if node.condition is not None and not truth((yield evaluate(node.condition, outer))):
             return
-        if not (yield _pass(interpreter, node.body, outer.inner())):
+        if not (yield _pass(node.body, outer.inner())):
             return
         for statement in node.advance:
-            yield _statement(interpreter, statement, outer)
+            yield _statement(statement, outer)
 
 
-def _while(interpreter: Interpreter, node: tree.While, scope: Scope) -> Code:
+def _while(node: tree.While, scope: Scope) -> Code:
     first = node.first
-    while first or truth((yield evaluate(interpreter, node.condition, scope))):
+    while first or truth((yield evaluate(node.condition, scope))):
         first = False
-        if not (yield _pass(interpreter, node.body, scope.inner())):
+        if not (yield _pass(node.body, scope.inner())):
             return
 
 
 # Exceptions
 
 
-def _try(interpreter: Interpreter, node: tree.Try, scope: Scope) -> Code:
+def _try(node: tree.Try, scope: Scope) -> Code:
     if node.final is None:
-        return (yield _caught(interpreter, node, scope))
+        return (yield _caught(node, scope))
     try:
-        value = yield _caught(interpreter, node, scope)
+        value = yield _caught(node, scope)
     except (Thrown, ReturnSignal, LoopSignal):
-        yield run_block(interpreter, node.final, scope.inner())
+        yield run_block(node.final, scope.inner())
         raise
     except BaseException as stop:
         # Cancelled. The block runs only where the host expects it, such as inside a time-out.
-        if _is_cancellation(stop) and interpreter.host.unwinds(scope.thread.state):
-            yield run_block(interpreter, node.final, scope.inner())
+        if _is_cancellation(stop) and scope.interpreter.host.unwinds(scope.thread.state):
+            yield run_block(node.final, scope.inner())
         raise
-    yield run_block(interpreter, node.final, scope.inner())
+    yield run_block(node.final, scope.inner())
     return value
 
 
@@ -240,9 +230,9 @@ def _is_cancellation(stop: BaseException) -> bool:
     return not isinstance(stop, Exception | GeneratorExit | KeyboardInterrupt | SystemExit)
 
 
-def _caught(interpreter: Interpreter, node: tree.Try, scope: Scope) -> Code:
+def _caught(node: tree.Try, scope: Scope) -> Code:
     try:
-        return (yield run_block(interpreter, node.body, scope.inner()))
+        return (yield run_block(node.body, scope.inner()))
     except Thrown as thrown:
         handler = _handler(node, thrown.value)
         if handler is None:
@@ -250,7 +240,7 @@ def _caught(interpreter: Interpreter, node: tree.Try, scope: Scope) -> Code:
         caught = thrown.value
     inner = scope.inner()
     inner.names[handler.name] = caught
-    return (yield run_block(interpreter, handler.body, inner))
+    return (yield run_block(handler.body, inner))
 
 
 def _handler(node: tree.Try, value: ExceptionValue) -> tree.Catch | None:
@@ -263,54 +253,54 @@ def _handler(node: tree.Try, value: ExceptionValue) -> tree.Catch | None:
     return None
 
 
-def _throw(interpreter: Interpreter, node: tree.Throw, scope: Scope) -> Code:
-    value = yield evaluate(interpreter, node.value, scope)
+def _throw(node: tree.Throw, scope: Scope) -> Code:
+    value = yield evaluate(node.value, scope)
     if not isinstance(value, ExceptionValue):
-        throw("GroovyCastException", f"a {type_name(value)} cannot be thrown")
+        raise script_error("GroovyCastException", f"a {type_name(value)} cannot be thrown")
     raise Thrown(value)
 
 
-def _assert(interpreter: Interpreter, node: tree.Assert, scope: Scope) -> Code:
-    if truth((yield evaluate(interpreter, node.condition, scope))):
+def _assert(node: tree.Assert, scope: Scope) -> Code:
+    if truth((yield evaluate(node.condition, scope))):
         return
     message = f"assert {node.text}"
     if node.message is not None:
-        text = to_text((yield evaluate(interpreter, node.message, scope)), interpreter.meter)
+        text = to_text((yield evaluate(node.message, scope)), scope.meter)
         message = f"{text}. Expression: {node.text}"
-    throw("PowerAssertionError", message)
+    raise script_error("PowerAssertionError", message)
 
 
 # Jumps and the rest
 
 
-def _return(interpreter: Interpreter, node: tree.Return, scope: Scope) -> Code:
+def _return(node: tree.Return, scope: Scope) -> Code:
     value = None
     if node.value is not None:
-        value = yield evaluate(interpreter, node.value, scope)
+        value = yield evaluate(node.value, scope)
     raise ReturnSignal(value)
 
 
-def _jump(interpreter: Interpreter, node: tree.Node, scope: Scope) -> Code:
+def _jump(node: tree.Node, scope: Scope) -> Ready:
     raise LoopSignal("break" if isinstance(node, tree.Break) else "continue")
-    yield  # a generator like all others
 
 
-def _nothing(interpreter: Interpreter, node: tree.Node, scope: Scope) -> Code:
-    return None
-    yield  # a generator like all others
+def _nothing(node: tree.Node, scope: Scope) -> Ready:
+    return Ready(None)
 
 
-def _annotation(interpreter: Interpreter, node: tree.Annotation, scope: Scope) -> Code:
-    throw("UnsupportedOperationException", "@Library: shared libraries are not available")
-    yield  # a generator like all others
+def _annotation(node: tree.Annotation, scope: Scope) -> Ready:
+    raise script_error(
+        "UnsupportedOperationException", "@Library: shared libraries are not available"
+    )
 
 
-def _unsupported(interpreter: Interpreter, node: tree.Unsupported, scope: Scope) -> Code:
-    throw("UnsupportedOperationException", f"{node.construct} is not supported: {node.hint}")
-    yield  # a generator like all others
+def _unsupported(node: tree.Unsupported, scope: Scope) -> Ready:
+    raise script_error(
+        "UnsupportedOperationException", f"{node.construct} is not supported: {node.hint}"
+    )
 
 
-_STATEMENTS: dict[type[tree.Node], Callable[..., Code]] = {
+_STATEMENTS: dict[type[tree.Node], Callable[..., Code | Ready]] = {
     tree.ExpressionStatement: _expression,
     tree.Block: _inner_block,
     tree.Declaration: _declaration,

@@ -20,13 +20,10 @@ _LEVELS: tuple[tuple[str, ...], ...] = (
     ("*", "/", "%"),
 )
 _PRECEDENCE = {operator: level for level, group in enumerate(_LEVELS) for operator in group}
-# These may begin a line and still continue the expression of the line before.
-_LEADING = ("&&", "||", "?", "?:", ":")
 _ASSIGNMENTS = ("=", "+=", "-=", "*=", "/=", "%=", "**=")
 _MEMBER = (".", "?.", "*.")
 _CAST_TYPES = frozenset(
-    "String Integer int Long long Boolean boolean Double double BigDecimal List Map Object"
-    " float Float char GString def".split()
+    ["String", "Integer", "int", "Long", "long", "Boolean", "boolean", "Double", "double", "BigDecimal", "List", "Map", "Object", "float", "Float", "char", "GString", "def"]
 )
 _ARGUMENT_KEYWORDS = frozenset({"true", "false", "null", "this", "new"})
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from towline.errors import LimitError
 from towline.text.groovy.calls import call_closure
-from towline.text.groovy.execute import run_block
+from towline.text.groovy.execute import run_script
 from towline.text.groovy.host import Host
 from towline.text.groovy.limits import Limits, Meter
-from towline.text.groovy.methods import Code
+from towline.text.groovy.methods import Code, Ready
 from towline.text.groovy.scope import Scope, Thread
 from towline.text.groovy.tree import Script
 from towline.text.groovy.values import ClosureValue
@@ -54,8 +54,8 @@ class Interpreter:
             Thrown: An exception that the script did not catch.
             LimitError: A bound was reached; scripts cannot catch it.
         """
-        scope = Scope(None, Thread(state, 0), 0)
-        return await self._drive(run_block(self, self.script.body, scope, script=True), state)
+        scope = Scope(None, Thread(self, state, 0), 0)
+        return await self._drive(run_script(self.script.body, scope))
 
     async def call(
         self, closure: ClosureValue, arguments: list[Any], state: Any, depth: int
@@ -74,10 +74,10 @@ class Interpreter:
         """
         if depth >= self.meter.limits.block_depth:
             raise LimitError(f"more than {self.meter.limits.block_depth} blocks inside each other")
-        thread = Thread(state, depth + 1)
-        return await self._drive(call_closure(self, closure, arguments, thread, 0), state)
+        caller = Scope(None, Thread(self, state, depth + 1), 0)
+        return await self._drive(call_closure(closure, arguments, caller))
 
-    async def _drive(self, code: Code, state: Any) -> Any:
+    async def _drive(self, code: Code) -> Any:
         """Runs a computation and all that it yields."""
         stack = [code]
         value: Any = None
@@ -101,11 +101,14 @@ class Interpreter:
                 if not stack:
                     return value
                 continue
-            except BaseException as problem:  # noqa: BLE001  # handed to the next level, not kept
+            except BaseException as problem:
                 stack.pop()
                 if not stack:
                     raise
                 error = problem
+                continue
+            if type(item) is Ready:
+                value = item.value
                 continue
             if isinstance(item, Generator):
                 stack.append(item)

@@ -228,7 +228,7 @@ class _Lexer:
         raise self._error(f"unknown escape '\\{char}' in a string", "write \\\\ for a backslash")
 
     def _character(self, match: re.Match[str]) -> str:
-        """The character of `\\uXXXX`; two halves of a surrogate pair make one."""
+        """The character of a code escape; two halves of a surrogate pair make one."""
         code = int(match.group(1), 16)
         if not 0xD800 <= code <= 0xDFFF:
             return chr(code)

@@ -14,7 +14,7 @@ from towline.text.groovy.values import (
     ClosureValue,
     Entry,
     ExceptionValue,
-    throw,
+    script_error,
     to_text,
     truth,
     type_name,
@@ -67,7 +67,7 @@ def compare(left: Any, right: Any, meter: Meter) -> int:
         isinstance(left, str | bool) and type(left) is type(right)
     )
     if not comparable:
-        throw(
+        raise script_error(
             "IllegalArgumentException", f"Cannot compare {type_name(left)} with {type_name(right)}"
         )
     meter.charge()
@@ -94,7 +94,9 @@ def unary(operator: str, value: Any, meter: Meter) -> Any:
     if operator == "~":
         return PatternValue(to_text(value, meter))
     if not is_number(value):
-        throw("MissingMethodException", f"'{operator}' does not apply to a {type_name(value)}")
+        raise script_error(
+            "MissingMethodException", f"'{operator}' does not apply to a {type_name(value)}"
+        )
     return -value if operator == "-" else value
 
 
@@ -103,14 +105,14 @@ def unary(operator: str, value: Any, meter: Meter) -> Any:
 
 def _long(value: int) -> int:
     if not -_LONG <= value < _LONG:
-        throw("ArithmeticException", "integer overflow")
+        raise script_error("ArithmeticException", "integer overflow")
     return value
 
 
 def _numbers(operator: str, left: Any, right: Any) -> None:
     if not (is_number(left) and is_number(right)):
         message = f"'{operator}' does not apply to {type_name(left)} and {type_name(right)}"
-        throw("MissingMethodException", message)
+        raise script_error("MissingMethodException", message)
 
 
 def _arithmetic(left: Any, right: Any, function: Callable[[Any, Any], Any]) -> Any:
@@ -120,7 +122,7 @@ def _arithmetic(left: Any, right: Any, function: Callable[[Any, Any], Any]) -> A
         with localcontext(_CONTEXT):
             return function(Decimal(left), Decimal(right))
     except DecimalException:
-        throw("ArithmeticException", "the result is out of range")
+        raise script_error("ArithmeticException", "the result is out of range")
 
 
 def _plus(left: Any, right: Any, meter: Meter) -> Any:
@@ -167,7 +169,7 @@ def _times(left: Any, right: Any, meter: Meter) -> Any:
 def _divide(left: Any, right: Any, meter: Meter) -> Any:
     _numbers("/", left, right)
     if right == 0:
-        throw("ArithmeticException", "Division by zero")
+        raise script_error("ArithmeticException", "Division by zero")
     try:
         with localcontext(_CONTEXT) as context:
             context.traps[Inexact] = False
@@ -175,14 +177,14 @@ def _divide(left: Any, right: Any, meter: Meter) -> Any:
             if context.flags[Inexact]:
                 quotient = quotient.quantize(_QUOTIENT_DIGITS)
     except DecimalException:
-        throw("ArithmeticException", "the result is out of range")
+        raise script_error("ArithmeticException", "the result is out of range")
     return Decimal(int(quotient)) if quotient == int(quotient) else quotient.normalize(_CONTEXT)
 
 
 def _remainder(left: Any, right: Any, meter: Meter) -> Any:
     _numbers("%", left, right)
     if right == 0:
-        throw("ArithmeticException", "Division by zero")
+        raise script_error("ArithmeticException", "Division by zero")
     remainder = _arithmetic(abs(left), abs(right), lambda a, b: a % b)
     return -remainder if left < 0 else remainder
 
@@ -191,17 +193,17 @@ def _power(left: Any, right: Any, meter: Meter) -> Any:
     _numbers("**", left, right)
     if isinstance(left, int) and isinstance(right, int) and right >= 0:
         if abs(left) > 1 and right > 64:
-            throw("ArithmeticException", "integer overflow")
+            raise script_error("ArithmeticException", "integer overflow")
         return _long(left**right) if abs(left) > 1 else left ** (right % 2 + 2 * (right > 0))
     if abs(right) > 1000:
-        throw("ArithmeticException", "the exponent is too large")
+        raise script_error("ArithmeticException", "the exponent is too large")
     return _arithmetic(Decimal(left), right, lambda a, b: a**b)
 
 
 def _bits(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any, Meter], Any]:
     def apply(left: Any, right: Any, meter: Meter) -> Any:
         if not (isinstance(left, int) and isinstance(right, int)):
-            throw("MissingMethodException", f"no bit operation on a {type_name(left)}")
+            raise script_error("MissingMethodException", f"no bit operation on a {type_name(left)}")
         return function(left, right)
 
     return apply
@@ -216,13 +218,13 @@ def _append(left: Any, right: Any, meter: Meter) -> Any:
         return _plus(left, right, meter)
     if isinstance(left, int) and isinstance(right, int) and 0 <= right < 64:
         return _long(left << right)
-    throw("MissingMethodException", f"'<<' does not apply to a {type_name(left)}")
+    raise script_error("MissingMethodException", f"'<<' does not apply to a {type_name(left)}")
 
 
 def _shift_right(left: Any, right: Any, meter: Meter) -> Any:
     if isinstance(left, int) and isinstance(right, int) and 0 <= right < 64:
         return left >> right
-    throw("MissingMethodException", f"'>>' does not apply to a {type_name(left)}")
+    raise script_error("MissingMethodException", f"'>>' does not apply to a {type_name(left)}")
 
 
 def _find(left: Any, right: Any, meter: Meter) -> Any:
@@ -305,7 +307,7 @@ def parse_number(text: str, kind: str) -> Any:
             raise ValueError(trimmed)
         return _long(int(trimmed)) if kind == "int" else +_CONTEXT.create_decimal(trimmed)
     except (ValueError, DecimalException):
-        throw("NumberFormatException", f'For input string: "{text[:40]}"')
+        raise script_error("NumberFormatException", f'For input string: "{text[:40]}"')
 
 
 def cast(value: Any, type_text: str, meter: Meter) -> Any:
@@ -328,7 +330,7 @@ def cast(value: Any, type_text: str, meter: Meter) -> Any:
         return ExceptionValue(name, value)
     if instance_of(value, name):
         return value
-    throw("GroovyCastException", f"Cannot cast a {type_name(value)} to {name}")
+    raise script_error("GroovyCastException", f"Cannot cast a {type_name(value)} to {name}")
 
 
 def _integer(value: Any) -> int:
@@ -336,7 +338,7 @@ def _integer(value: Any) -> int:
         return int(parse_number(value, "int"))
     if is_number(value):
         return _long(int(value))
-    throw("GroovyCastException", f"Cannot cast a {type_name(value)} to Integer")
+    raise script_error("GroovyCastException", f"Cannot cast a {type_name(value)} to Integer")
 
 
 def _list(value: Any, *, unique: bool, meter: Meter) -> list[Any]:
@@ -345,7 +347,7 @@ def _list(value: Any, *, unique: bool, meter: Meter) -> list[Any]:
     elif isinstance(value, str | list):
         items = list(value)
     else:
-        throw("GroovyCastException", f"Cannot cast a {type_name(value)} to List")
+        raise script_error("GroovyCastException", f"Cannot cast a {type_name(value)} to List")
     meter.room_for_items(len(items))
     return distinct(items, meter) if unique else items
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import ClassVar
+
 from towline.text.groovy import tree
 from towline.text.groovy.expressions import ExpressionParser
 from towline.text.groovy.lexer import tokenize
 from towline.text.groovy.tokens import KEYWORDS
 from towline.text.groovy.tree import Node, Script
 
-_PRIMITIVES = frozenset("int long short byte char float double boolean void".split())
-_MODIFIERS = frozenset("public private protected static synchronized final abstract".split())
+_PRIMITIVES = frozenset(["int", "long", "short", "byte", "char", "float", "double", "boolean", "void"])
+_MODIFIERS = frozenset(["public", "private", "protected", "static", "synchronized", "final", "abstract"])
 _TYPE_WORDS = frozenset({"class", "interface", "enum", "trait"})
 _MAX_STATEMENTS = 20_000
 
@@ -42,8 +45,6 @@ def parse(source: str, file: str) -> Script:
 
 class Parser(ExpressionParser):
     """Parses statements."""
-
-    _function_depth = 0
 
     def script(self) -> tuple[Node, ...]:
         """All statements of the file."""
@@ -162,9 +163,7 @@ class Parser(ExpressionParser):
         self.index += 1
         if not self.tokens[index].is_keyword("def") or not self._name_then_bracket():
             self.index = index
-            if not self.take_keyword("def"):
-                self.type_name()
-            elif self.at_name() and self.peek().kind == "name":
+            if not self.take_keyword("def") or (self.at_name() and self.peek().kind == "name"):
                 self.type_name()
         found = self._name_then_bracket()
         self.index = index
@@ -200,16 +199,11 @@ class Parser(ExpressionParser):
     def _statement(self) -> Node:
         token = self.token
         if token.kind == "name" and token.value in KEYWORDS:
-            parse_keyword = _KEYWORD_STATEMENTS.get(token.value)
+            parse_keyword = self._keyword_statements.get(token.value)
             if parse_keyword is not None:
                 return parse_keyword(self)
         if token.is_operator("@"):
-            field = self._annotation()
-            raise (
-                self.error("an annotation is allowed only at the top of the file", at=token.at)
-                if field is None
-                else self.error("an annotation cannot stand here", at=token.at)
-            )
+            raise self.error("an annotation is allowed only at the top of the file")
         if self.at_keyword("def", "final") or self._declaration_follows():
             return self._declaration(field=False)
         if token.is_operator("{"):
@@ -495,17 +489,16 @@ class Parser(ExpressionParser):
         message = self.expression() if self.take(":", ",") else None
         return tree.Assert(at, condition, message, text)
 
-
-_KEYWORD_STATEMENTS = {
-    "if": Parser._if,
-    "for": Parser._for,
-    "while": Parser._while,
-    "do": Parser._do,
-    "switch": Parser._switch,
-    "try": Parser._try,
-    "throw": Parser._throw,
-    "return": Parser._return,
-    "break": Parser._break,
-    "continue": Parser._continue,
-    "assert": Parser._assert,
-}
+    _keyword_statements: ClassVar[dict[str, Callable[[Parser], Node]]] = {
+        "if": _if,
+        "for": _for,
+        "while": _while,
+        "do": _do,
+        "switch": _switch,
+        "try": _try,
+        "throw": _throw,
+        "return": _return,
+        "break": _break,
+        "continue": _continue,
+        "assert": _assert,
+    }

@@ -6,7 +6,7 @@ from typing import Any
 
 from towline.text.groovy import regex
 from towline.text.groovy.limits import Meter
-from towline.text.groovy.values import Arguments, HostObject, Site, throw, to_text
+from towline.text.groovy.values import Arguments, HostObject, Site, script_error, to_text
 
 
 class PatternValue(HostObject):
@@ -72,7 +72,7 @@ class MatcherValue(HostObject):
         """`m[index]`: the text of a match, or a list of it and its groups."""
         matches = self.matches()
         if not -len(matches) <= index < len(matches):
-            throw("IndexOutOfBoundsException", f"index is out of range: {index}")
+            raise script_error("IndexOutOfBoundsException", f"index is out of range: {index}")
         return _shape(matches[index])
 
     def items(self) -> list[Any]:
@@ -126,11 +126,11 @@ class MatcherValue(HostObject):
     def _group(self, positional: list[Any]) -> str | None:
         match = self._current
         if match is None:
-            throw("IllegalStateException", "No match found")
+            raise script_error("IllegalStateException", "No match found")
         wanted = positional[0] if positional else 0
         number = match.names.get(wanted, -1) if isinstance(wanted, str) else wanted
         if not isinstance(number, int) or not 0 <= number <= match.group_count:
-            throw("IndexOutOfBoundsException", f"No group {wanted}")
+            raise script_error("IndexOutOfBoundsException", f"No group {wanted}")
         return match.group(number)
 
 
@@ -190,5 +190,5 @@ def _group_text(replacement: str, index: int, match: regex.Match) -> tuple[str, 
         number = int(replacement[index])
         index += 1
     if not 0 <= number <= match.group_count:
-        throw("IllegalArgumentException", "Illegal group reference in a replacement")
+        raise script_error("IllegalArgumentException", "Illegal group reference in a replacement")
     return match.group(number) or "", index

@@ -7,7 +7,7 @@ import string
 
 import msgspec
 
-from towline.text.groovy.values import throw
+from towline.text.groovy.values import Thrown, script_error
 
 _MAX_PROGRAM = 5_000
 _MAX_DEPTH = 30
@@ -125,7 +125,7 @@ def compile_pattern(pattern: str) -> Program:
     compiler = _Compiler(pattern)
     code = compiler.alternatives()
     if compiler.index < len(pattern):
-        compiler.fail("unmatched ')'")
+        raise compiler.fail("unmatched ')'")
     code = [Instruction(Op.SAVE, 0), *code, Instruction(Op.MATCH)]
     groups = compiler.groups
     # Loop marks get their slots behind those of the groups.
@@ -166,7 +166,7 @@ class _Compiler:
 
     def __init__(self, pattern: str) -> None:
         if len(pattern) > 2_000:
-            throw("PatternSyntaxException", "the regular expression is too long")
+            raise script_error("PatternSyntaxException", "the regular expression is too long")
         self.pattern = pattern
         self.index = 0
         self.groups = 0
@@ -175,8 +175,11 @@ class _Compiler:
         self.names: dict[str, int] = {}
         self.fold = self.dot_all = self.multi_line = False
 
-    def fail(self, why: str) -> None:
-        throw("PatternSyntaxException", f"{why} near index {self.index} of {self.pattern[:80]}")
+    def fail(self, why: str) -> Thrown:
+        """The exception for a wrong pattern, to be raised."""
+        return script_error(
+            "PatternSyntaxException", f"{why} near index {self.index} of {self.pattern[:80]}"
+        )
 
     def alternatives(self) -> Code:
         """`a|b|c`, with targets relative to a program whose first instruction is a SAVE."""
@@ -185,7 +188,7 @@ class _Compiler:
     def _alternatives(self) -> Code:
         self.depth += 1
         if self.depth > _MAX_DEPTH:
-            self.fail("groups are nested too deeply")
+            raise self.fail("groups are nested too deeply")
         flags = (self.fold, self.dot_all, self.multi_line)
         code = self._sequence()
         branches = [code]
@@ -213,7 +216,7 @@ class _Compiler:
 
     def _bounded(self, code: Code) -> Code:
         if len(code) > _MAX_PROGRAM:
-            self.fail("the regular expression is too large")
+            raise self.fail("the regular expression is too large")
         return code
 
     def _take(self, text: str) -> bool:
@@ -224,7 +227,7 @@ class _Compiler:
 
     def _next(self) -> str:
         if self.index >= len(self.pattern):
-            self.fail("unexpected end")
+            raise self.fail("unexpected end")
         self.index += 1
         return self.pattern[self.index - 1]
 
@@ -237,7 +240,7 @@ class _Compiler:
         low, high = bounds
         lazy = self._take("?")
         if self._take("+"):
-            self.fail("possessive quantifiers are not supported")
+            raise self.fail("possessive quantifiers are not supported")
         single = len(item) == 1 and item[0].op is Op.SET
         if single and not lazy:
             return [msgspec.structs.replace(item[0], op=Op.REPEAT, low=low, high=high)]
@@ -254,7 +257,7 @@ class _Compiler:
         if self._take(","):
             high = -1 if self.pattern.startswith("}", self.index) else self._count()
         if not self._take("}") or (high >= 0 and high < low):
-            self.fail("wrong repetition")
+            raise self.fail("wrong repetition")
         return low, high
 
     def _count(self) -> int:
@@ -263,7 +266,7 @@ class _Compiler:
             self.index += 1
         digits = self.pattern[start : self.index]
         if not digits or len(digits) > 4 or int(digits) > _MAX_REPEAT:
-            self.fail("wrong repetition")
+            raise self.fail("wrong repetition")
         return int(digits)
 
     def _loop(self, item: Code, low: int, high: int, *, lazy: bool) -> Code:
@@ -302,7 +305,7 @@ class _Compiler:
         if char == "$":
             return [Instruction(Op.LINE_END if self.multi_line else Op.END)]
         if char in "*+?{":
-            self.fail(f"dangling '{char}'")
+            raise self.fail(f"dangling '{char}'")
         return [self._set(_of(char))]
 
     def _set(self, ranges: Ranges, negated: bool = False) -> Instruction:
@@ -321,7 +324,7 @@ class _Compiler:
             end = self.pattern.find(">", self.index)
             name = self.pattern[self.index : max(end, 0)]
             if not name.isalnum():
-                self.fail("look-behind is not supported")
+                raise self.fail("look-behind is not supported")
             self.index = end + 1
         elif self._take("?"):
             return self._flags()
@@ -335,7 +338,7 @@ class _Compiler:
 
     def _closed(self, code: Code) -> Code:
         if not self._take(")"):
-            self.fail("unclosed group")
+            raise self.fail("unclosed group")
         return code
 
     def _flags(self) -> Code:
@@ -344,7 +347,7 @@ class _Compiler:
             self.index += 1
         flags = self.pattern[start : self.index]
         if not flags or not self._take(")"):
-            self.fail("this group is not supported")
+            raise self.fail("this group is not supported")
         self.fold = self.fold or "i" in flags
         self.dot_all = self.dot_all or "s" in flags
         self.multi_line = self.multi_line or "m" in flags
@@ -356,7 +359,7 @@ class _Compiler:
             return [Instruction(_ASSERTIONS[char])]
         if char in "123456789":
             if int(char) > self.groups:
-                self.fail(f"there is no group {char}")
+                raise self.fail(f"there is no group {char}")
             return [Instruction(Op.BACK, int(char))]
         if char == "Q":
             end = self.pattern.find("\\E", self.index)
@@ -377,20 +380,20 @@ class _Compiler:
             size = 4 if char == "u" else 2
             digits = self.pattern[self.index : self.index + size]
             if len(digits) < size or any(digit not in string.hexdigits for digit in digits):
-                self.fail("wrong character code")
+                raise self.fail("wrong character code")
             self.index += size
             return _of(chr(int(digits, 16))), False
         if char.isalnum():
-            self.fail(f"unknown escape '\\{char}'")
+            raise self.fail(f"unknown escape '\\{char}'")
         return _of(char), False
 
     def _named_class(self) -> Ranges:
         if not self._take("{"):
-            self.fail("expected '{'")
+            raise self.fail("expected '{'")
         end = self.pattern.find("}", self.index)
         name = self.pattern[self.index : max(end, 0)].removeprefix("Is")
         if name not in _NAMED:
-            self.fail(f"unknown class '{name[:20]}'")
+            raise self.fail(f"unknown class '{name[:20]}'")
         self.index = end + 1
         return _NAMED[name]
 
@@ -406,7 +409,7 @@ class _Compiler:
     def _class_item(self) -> Ranges:
         char = self._next()
         if char == "[" or (char == "&" and self.pattern.startswith("&", self.index)):
-            self.fail("sets of sets are not supported")
+            raise self.fail("sets of sets are not supported")
         low: Ranges = _of(char)
         if char == "\\":
             low, negated = self._class_escape(self._next())
@@ -419,7 +422,7 @@ class _Compiler:
         high = self._next()
         end = self._class_escape(self._next())[0][0][0] if high == "\\" else ord(high)
         if end < low[0][0]:
-            self.fail("wrong range")
+            raise self.fail("wrong range")
         return ((low[0][0], end),)
 
 

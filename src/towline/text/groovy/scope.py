@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from towline.text.groovy.limits import Meter
+
+if TYPE_CHECKING:
+    from towline.text.groovy.interpreter import Interpreter
+
 
 class Thread(msgspec.Struct, frozen=True):
-    """One line of execution: the host's state for it, and how many host blocks are around it."""
+    """One line of execution.
 
+    Attributes:
+        interpreter: Runs it.
+        state: The host's own state for it.
+        depth: Host blocks around it.
+    """
+
+    interpreter: Interpreter
     state: Any
     depth: int
 
@@ -31,6 +43,16 @@ class Scope:
         self.parent = parent
         self.thread = thread
         self.calls = calls
+
+    @property
+    def interpreter(self) -> Interpreter:
+        """What runs the script."""
+        return self.thread.interpreter
+
+    @property
+    def meter(self) -> Meter:
+        """Counts work and sizes."""
+        return self.thread.interpreter.meter
 
     def find(self, name: str) -> Scope | None:
         """The nearest scope that has the name."""

@@ -20,9 +20,7 @@ OPERATORS = (
 )  # fmt: skip
 
 KEYWORDS = frozenset(
-    "as assert break case catch class continue def default do else enum extends false final"
-    " finally for if import in instanceof interface new null package return super switch this"
-    " throw throws trait true try void while".split()
+    ["as", "assert", "break", "case", "catch", "class", "continue", "def", "default", "do", "else", "enum", "extends", "false", "final", "finally", "for", "if", "import", "in", "instanceof", "interface", "new", "null", "package", "return", "super", "switch", "this", "throw", "throws", "trait", "true", "try", "void", "while"]
 )
 
 

@@ -1,7 +1,7 @@
 """Run-time values: what scripts hold, how they print, compare and count as true. Pure.
 
-null, booleans, integers, strings, lists and maps are Python's own; decimals are `Decimal`. Closures,
-map entries, exceptions and whatever the host lends are classes of this module, so that no Python
+null, booleans, integers, strings, lists and maps are Python's own; decimals are `Decimal`.
+Closures, map entries, exceptions and whatever the host lends are classes of this module, so that no Python
 attribute is ever reached from a script: there is no reflection to escape through.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -67,15 +67,19 @@ class HostObject:
 
     def get(self, name: str, site: Site) -> Any:
         """Reads a property."""
-        throw("MissingPropertyException", f"No such property: {name} for class: {self.type_name}")
+        raise script_error(
+            "MissingPropertyException", f"No such property: {name} for class: {self.type_name}"
+        )
 
     def set(self, name: str, value: Any, site: Site) -> None:
         """Writes a property."""
-        throw("ReadOnlyPropertyException", f"Cannot set property: {name} of {self.type_name}")
+        raise script_error(
+            "ReadOnlyPropertyException", f"Cannot set property: {name} of {self.type_name}"
+        )
 
     async def call(self, method: str, arguments: Arguments, site: Site) -> Any:
         """Calls a method."""
-        no_such_method(self, method, arguments.positional)
+        raise no_such_method(self, method, arguments.positional)
 
     def text(self) -> str:
         """How it prints."""
@@ -248,16 +252,18 @@ class Thrown(Exception):  # noqa: N818  # the Python carrier of a script's excep
         self.value = value
 
 
-def throw(type_name: str, message: str, payload: object = None) -> NoReturn:
-    """Raises a script exception."""
-    raise Thrown(ExceptionValue(type_name, message, payload=payload))
+def script_error(type_name: str, message: str) -> Thrown:
+    """An exception that the script may catch, to be raised."""
+    return Thrown(ExceptionValue(type_name, message))
 
 
-def no_such_method(target: object, method: str, arguments: list[Any]) -> NoReturn:
-    """Raises the exception of a method that does not exist or is not allowed."""
+def no_such_method(target: object, method: str, arguments: list[Any]) -> Thrown:
+    """The exception for a method that does not exist or is not allowed, to be raised."""
     types = ", ".join(type_name(argument) for argument in arguments)
     name = f"{type_name(target)}.{method}"
-    throw("MissingMethodException", f"No signature of method: {name}({types}) is available here")
+    return script_error(
+        "MissingMethodException", f"No signature of method: {name}({types}) is available here"
+    )
 
 
 # Properties of all values
@@ -364,4 +370,4 @@ def map_key(value: object) -> Any:
     """
     if value is None or isinstance(value, str | int | Decimal):
         return value
-    throw("UnsupportedOperationException", f"a {type_name(value)} cannot be a map key")
+    raise script_error("UnsupportedOperationException", f"a {type_name(value)} cannot be a map key")

@@ -23,10 +23,10 @@ CASES = {
         spec(containers=[{"name": "b", "image": "2"}]),
         spec(containers=[{"name": "a", "image": "1"}, {"name": "b", "image": "2"}]),
     ),
-    "new items are appended": (
+    "new items stand before what only the server has": (
         spec(containers=[{"name": "a"}]),
         spec(containers=[{"name": "z"}]),
-        spec(containers=[{"name": "a"}, {"name": "z"}]),
+        spec(containers=[{"name": "z"}, {"name": "a"}]),
     ),
     "an element is deleted by its key": (
         spec(containers=[{"name": "a"}, {"name": "b"}]),
@@ -61,7 +61,7 @@ CASES = {
     "scalar lists unite": (
         {"metadata": {"finalizers": ["a", "b"]}},
         {"metadata": {"finalizers": ["c", "a"]}},
-        {"metadata": {"finalizers": ["b", "c", "a"]}},
+        {"metadata": {"finalizers": ["c", "a", "b"]}},
     ),
     "scalars are deleted from lists": (
         {"metadata": {"finalizers": ["a", "b", "c"]}},
@@ -70,7 +70,9 @@ CASES = {
     ),
     "volumes keep only the keys of the chosen source": (
         spec(volumes=[{"name": "v", "emptyDir": {}}]),
-        spec(volumes=[{"name": "v", "hostPath": {"path": "/x"}, "$retainKeys": ["name", "hostPath"]}]),
+        spec(
+            volumes=[{"name": "v", "hostPath": {"path": "/x"}, "$retainKeys": ["name", "hostPath"]}]
+        ),
         spec(volumes=[{"name": "v", "hostPath": {"path": "/x"}}]),
     ),
     "the order of elements is set, server-only ones stay between": (
@@ -81,7 +83,17 @@ CASES = {
                 "containers": [{"name": "b", "image": "1"}],
             }
         },
-        spec(containers=[{"name": "b", "image": "1"}, {"name": "a"}, {"name": "server"}]),
+        spec(containers=[{"name": "server"}, {"name": "b", "image": "1"}, {"name": "a"}]),
+    ),
+    "a new item takes the place of a deleted one": (
+        spec(containers=[{"name": "old"}, {"name": "server"}]),
+        {
+            "spec": {
+                "$setElementOrder/containers": [{"name": "new"}],
+                "containers": [{"name": "new"}, {"$patch": "delete", "name": "old"}],
+            }
+        },
+        spec(containers=[{"name": "server"}, {"name": "new"}]),
     ),
     "only the order changes": (
         spec(containers=[{"name": "a"}, {"name": "b"}]),
@@ -98,7 +110,7 @@ CASES = {
         spec(containers=[{"name": "a", "env": [{"name": "Y", "value": "2"}]}]),
         spec(
             containers=[
-                {"name": "a", "env": [{"name": "X", "value": "1"}, {"name": "Y", "value": "2"}]}
+                {"name": "a", "env": [{"name": "Y", "value": "2"}, {"name": "X", "value": "1"}]}
             ]
         ),
     ),
@@ -229,7 +241,9 @@ def pods(draw):
     containers = [
         {
             "name": name,
-            **draw(st.dictionaries(st.sampled_from(["image", "workingDir"]), st.sampled_from("12"))),
+            **draw(
+                st.dictionaries(st.sampled_from(["image", "workingDir"]), st.sampled_from("12"))
+            ),
             "env": [{"name": env, "value": draw(st.sampled_from("xy"))} for env in draw(NAMES)],
         }
         for name in draw(NAMES)
@@ -251,6 +265,14 @@ def test_three_way_settles_and_brings_what_is_wanted(original, modified, current
     found = {c["name"] for c in merged["spec"]["containers"]}
     assert wanted <= found
     assert not dropped & found
+
+
+@given(pods(), pods(), pods())
+def test_patch_items_stand_in_the_order_that_the_patch_sets(original, modified, current):
+    patch = create_three_way_strategic(original, modified, current, POD).get("spec", {})
+    order = [item["name"] for item in patch.get("$setElementOrder/containers", [])]
+    given = [c["name"] for c in patch.get("containers", []) if "$patch" not in c]
+    assert not order or given == [name for name in order if name in given]
 
 
 @given(pods(), pods())

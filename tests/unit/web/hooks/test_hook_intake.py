@@ -29,7 +29,7 @@ def push(full_name: str = "team/app", **changes: Any) -> dict[str, Any]:
     commit = {
         "id": B,
         "message": "subject\n\nbody",
-        "timestamp": "2026-01-02T03:04:05+01:00",
+        "timestamp": "2025-01-02T03:04:05+01:00",
         "added": ["new"],
         "modified": ["old", "new"],
         "removed": [],
@@ -49,6 +49,7 @@ def push(full_name: str = "team/app", **changes: Any) -> dict[str, Any]:
             "clone_url": f"https://github.com/{full_name}.git",
             "html_url": f"https://github.com/{full_name}",
             "default_branch": "main",
+            "pushed_at": "2026-01-02T03:04:05+01:00",
         },
         **changes,
     }
@@ -185,7 +186,7 @@ async def test_a_signed_push_is_stored_before_it_is_answered() -> None:
         pusher="ann",
         message="subject",
         changed_files=("new", "old"),
-        pushed_at="2026-01-02T02:04:05Z",
+        pushed_at="2026-01-02T02:04:05.000Z",
     )
 
 

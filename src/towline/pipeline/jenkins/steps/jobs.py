@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-from typing import Any
 
 from towline.pipeline.commands import BuildJob, JobResult
 from towline.pipeline.jenkins.arguments import StepCall

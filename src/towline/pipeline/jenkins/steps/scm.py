@@ -16,9 +16,7 @@ from towline.pipeline.jenkins.steps.table import Step, step
 from towline.text.groovy import to_text
 
 _QUIET_EXTENSIONS = frozenset(
-    "CloneOption cloneOption CleanBeforeCheckout cleanBeforeCheckout CleanCheckout cleanAfterCheckout"
-    " WipeWorkspace wipeWorkspace PruneStaleBranch pruneStaleBranch CheckoutOption checkoutOption"
-    " SubmoduleOption submodule".split()
+    ["CloneOption", "cloneOption", "CleanBeforeCheckout", "cleanBeforeCheckout", "CleanCheckout", "cleanAfterCheckout", "WipeWorkspace", "wipeWorkspace", "PruneStaleBranch", "pruneStaleBranch", "CheckoutOption", "checkoutOption", "SubmoduleOption", "submodule"]
 )
 
 

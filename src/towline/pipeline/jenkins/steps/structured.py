@@ -13,7 +13,7 @@ from towline.pipeline.jenkins.failures import abort
 from towline.pipeline.jenkins.session import Session
 from towline.pipeline.jenkins.steps.basic import workspace_path
 from towline.pipeline.jenkins.steps.table import Step, step
-from towline.text.groovy import Meter, throw, to_text
+from towline.text.groovy import Meter, script_error, to_text
 
 
 def parse_json(text: str, meter: Meter) -> Any:
@@ -27,9 +27,13 @@ def parse_json(text: str, meter: Meter) -> Any:
     try:
         return json.loads(text, parse_float=Decimal)
     except json.JSONDecodeError as error:
-        throw("JsonException", f"line {error.lineno} column {error.colno}: {error.msg}")
+        raise script_error(
+            "JsonException", f"line {error.lineno} column {error.colno}: {error.msg}"
+        )
     except (ValueError, RecursionError):
-        throw("JsonException", "the JSON text holds a number or a nesting out of bounds")
+        raise script_error(
+            "JsonException", "the JSON text holds a number or a nesting out of bounds"
+        )
 
 
 def format_json(value: Any, meter: Meter, indent: int | None = None) -> str:
@@ -42,7 +46,7 @@ def format_json(value: Any, meter: Meter, indent: int | None = None) -> str:
 def _plain(value: Any, meter: Meter, budget: list[int], depth: int) -> Any:
     budget[0] -= 1
     if budget[0] < 0 or depth > 40:
-        throw("JsonException", "the value is too large or nested too deeply")
+        raise script_error("JsonException", "the value is too large or nested too deeply")
     match value:
         case dict():
             return {

@@ -13,7 +13,7 @@ from towline.text.groovy.values import (
     ClosureValue,
     Entry,
     map_key,
-    throw,
+    script_error,
     to_text,
     truth,
 )
@@ -121,7 +121,9 @@ def _inject(frame: Frame, items: list[Any], *arguments: Any) -> Code:
     elif rest:
         value = rest.pop(0)
     else:
-        throw("NoSuchElementException", "Cannot call inject() on an empty list without a start")
+        raise script_error(
+            "NoSuchElementException", "Cannot call inject() on an empty list without a start"
+        )
     for item in rest:
         value = yield frame.call(body, value, item)
     return value
@@ -160,7 +162,7 @@ def put_entry(found: dict[Any, Any], entry: Any) -> None:
     elif isinstance(entry, Entry):
         found[map_key(entry.key)] = entry.value
     else:
-        throw("IllegalArgumentException", "collectEntries needs [key, value] or a map")
+        raise script_error("IllegalArgumentException", "collectEntries needs [key, value] or a map")
 
 
 def sorted_items(frame: Frame, items: list[Any], by: ClosureValue | None) -> Code:
@@ -271,7 +273,7 @@ def _flatten(frame: Frame, items: list[Any]) -> list[Any]:
             frame.meter.charge()
             if isinstance(item, list):
                 if len(stack) > _MAX_FLATTEN:
-                    throw("IllegalArgumentException", "the list is nested too deeply")
+                    raise script_error("IllegalArgumentException", "the list is nested too deeply")
                 stack.append(iter(item))
                 break
             found.append(item)
@@ -293,15 +295,17 @@ def _add(frame: Frame, items: list[Any], *arguments: Any) -> bool:
 
 
 def _add_all(frame: Frame, items: list[Any], more: Any) -> bool:
-    values = more if isinstance(more, list) else throw_not_list()
+    values = _as_list(more)
     frame.meter.room_for_items(len(items) + len(values))
     items += values
     return bool(values)
 
 
-def throw_not_list() -> list[Any]:
-    """Raises the exception for an argument that has to be a list."""
-    throw("IllegalArgumentException", "expected a list")
+def _as_list(value: Any) -> list[Any]:
+    """An argument that must be a list."""
+    if isinstance(value, list):
+        return value
+    raise script_error("IllegalArgumentException", "expected a list")
 
 
 def _remove(frame: Frame, items: list[Any], what: Any) -> Any:
@@ -318,7 +322,7 @@ def _remove(frame: Frame, items: list[Any], what: Any) -> Any:
 def _remove_at(frame: Frame, items: list[Any], index: Any) -> Any:
     position = integer(index)
     if not 0 <= position < len(items):
-        throw("IndexOutOfBoundsException", f"Index: {position}, Size: {len(items)}")
+        raise script_error("IndexOutOfBoundsException", f"Index: {position}, Size: {len(items)}")
     return items.pop(position)
 
 
@@ -346,7 +350,9 @@ def _index_of(frame: Frame, items: list[Any], wanted: Any) -> int:
 def _end(index: int) -> Method:
     def apply(frame: Frame, items: list[Any]) -> Any:
         if not items:
-            throw("NoSuchElementException", "Cannot access an element of an empty list")
+            raise script_error(
+                "NoSuchElementException", "Cannot access an element of an empty list"
+            )
         return items[index]
 
     return Method(apply)
@@ -355,7 +361,7 @@ def _end(index: int) -> Method:
 def _pop(index: int) -> Method:
     def apply(frame: Frame, items: list[Any]) -> Any:
         if not items:
-            throw("NoSuchElementException", "Cannot pop() an empty list")
+            raise script_error("NoSuchElementException", "Cannot pop() an empty list")
         return items.pop(index)
 
     return Method(apply)
@@ -364,7 +370,7 @@ def _pop(index: int) -> Method:
 def _get(frame: Frame, items: list[Any], index: Any) -> Any:
     position = integer(index)
     if not 0 <= position < len(items):
-        throw("IndexOutOfBoundsException", f"Index: {position}, Size: {len(items)}")
+        raise script_error("IndexOutOfBoundsException", f"Index: {position}, Size: {len(items)}")
     return items[position]
 
 
@@ -378,15 +384,13 @@ def _combinations(frame: Frame, items: list[Any]) -> list[Any]:
 
 
 def _transpose(frame: Frame, items: list[Any]) -> list[Any]:
-    if not all(isinstance(item, list) for item in items):
-        throw_not_list()
-    return [list(row) for row in zip(*items, strict=False)]
+    return [list(row) for row in zip(*map(_as_list, items), strict=False)]
 
 
 def _collate(frame: Frame, items: list[Any], size: Any) -> list[Any]:
     width = integer(size)
     if width < 1:
-        throw("IllegalArgumentException", "the size must be above zero")
+        raise script_error("IllegalArgumentException", "the size must be above zero")
     return [items[start : start + width] for start in range(0, len(items), width)]
 
 
@@ -423,12 +427,12 @@ def _disjoint(frame: Frame, items: list[Any], other: Any) -> bool:
 
 
 def _contains_all(frame: Frame, items: list[Any], other: Any) -> bool:
-    values = other if isinstance(other, list) else throw_not_list()
+    values = _as_list(other)
     return all(is_case(items, item, frame.meter) for item in values)
 
 
 def _intersect(frame: Frame, items: list[Any], other: Any) -> list[Any]:
-    values = other if isinstance(other, list) else throw_not_list()
+    values = _as_list(other)
     return [item for item in items if is_case(values, item, frame.meter)]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from towline.text.groovy.methods.lists import put_entry, sorted_items
 from towline.text.groovy.methods.table import Code, Frame, Method, closure
 from towline.text.groovy.operators import binary, equals
-from towline.text.groovy.values import Entry, map_key, throw, to_text, truth
+from towline.text.groovy.values import Entry, map_key, script_error, to_text, truth
 
 Map = dict[Any, Any]
 
@@ -137,7 +137,7 @@ def _get(frame: Frame, items: Map, key: Any, default: Any = None) -> Any:
 
 def _put_all(frame: Frame, items: Map, more: Any) -> None:
     if not isinstance(more, dict):
-        throw("IllegalArgumentException", "expected a map")
+        raise script_error("IllegalArgumentException", "expected a map")
     frame.meter.room_for_items(len(items) + len(more))
     items.update(more)
 

@@ -9,7 +9,7 @@ from towline.text.groovy.methods.lists import LIST
 from towline.text.groovy.methods.table import Code, Frame, Method, closure, integer
 from towline.text.groovy.methods.text import format_text
 from towline.text.groovy.operators import binary, cast, compare, is_number, parse_number
-from towline.text.groovy.values import throw, to_text
+from towline.text.groovy.values import script_error, to_text
 
 
 def _times(frame: Frame, count: Any, body: Any) -> Code:
@@ -27,8 +27,8 @@ def _walk(step: int) -> Method:
 
 def _int_div(frame: Frame, left: Any, right: Any) -> int:
     if integer(right) == 0:
-        throw("ArithmeticException", "Division by zero")
-    quotient = abs(integer(left)) // abs(right)
+        raise script_error("ArithmeticException", "Division by zero")
+    quotient = abs(integer(left)) // abs(integer(right))
     return quotient if (left < 0) == (right < 0) else -quotient
 
 
@@ -36,7 +36,7 @@ def _rounded(mode: str) -> Method:
     def apply(frame: Frame, value: Any, digits: Any = 0) -> Any:
         places = integer(digits)
         if not 0 <= places <= 20:
-            throw("IllegalArgumentException", "0 to 20 digits")
+            raise script_error("IllegalArgumentException", "0 to 20 digits")
         number = Decimal(value).quantize(Decimal(1).scaleb(-places), rounding=mode)
         return number if places else int(number)
 
@@ -102,7 +102,7 @@ def _extreme(sign: int) -> Method:
 def _number(value: Any) -> Any:
     if is_number(value):
         return value
-    throw("IllegalArgumentException", "expected a number")
+    raise script_error("IllegalArgumentException", "expected a number")
 
 
 def _parse(kind: str) -> Method:

@@ -6,10 +6,16 @@ from collections.abc import Callable, Generator
 from typing import Any, NamedTuple, Protocol
 
 from towline.text.groovy.limits import Meter
-from towline.text.groovy.values import ClosureValue, throw, type_name
+from towline.text.groovy.values import ClosureValue, script_error, type_name
 
 Code = Generator[Any, Any, Any]
 """A computation for the interpreter's trampoline: yields sub-computations, returns a value."""
+
+
+class Ready(NamedTuple):
+    """A computation that is done already."""
+
+    value: Any
 
 
 class Frame(Protocol):
@@ -44,11 +50,15 @@ def integer(value: Any) -> int:
     """An argument that must be an integer."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    throw("IllegalArgumentException", f"expected an integer, found a {type_name(value)}")
+    raise script_error(
+        "IllegalArgumentException", f"expected an integer, found a {type_name(value)}"
+    )
 
 
 def closure(value: Any) -> ClosureValue:
     """An argument that must be a closure."""
     if isinstance(value, ClosureValue):
         return value
-    throw("IllegalArgumentException", f"expected a closure, found a {type_name(value)}")
+    raise script_error(
+        "IllegalArgumentException", f"expected a closure, found a {type_name(value)}"
+    )

@@ -11,7 +11,7 @@ from towline.text.groovy.limits import Meter
 from towline.text.groovy.methods.table import Code, Frame, Method, closure, integer
 from towline.text.groovy.operators import cast, parse_number
 from towline.text.groovy.patterns import pattern_text, replace
-from towline.text.groovy.values import ClosureValue, throw, to_text, truth
+from towline.text.groovy.values import ClosureValue, script_error, to_text, truth
 
 _FORMAT = re.compile(r"%(?:(\d+)\$)?([-+0 ,#]*)(\d{1,3})?(?:\.(\d{1,2}))?([a-zA-Z%])")
 _BLANKS = " \t\n\r\f"
@@ -31,7 +31,7 @@ def _number_check(kind: str) -> Method:
 def _index(text: str, value: Any) -> int:
     index = integer(value)
     if not 0 <= index <= len(text):
-        throw("StringIndexOutOfBoundsException", f"String index out of range: {index}")
+        raise script_error("StringIndexOutOfBoundsException", f"String index out of range: {index}")
     return index
 
 
@@ -39,14 +39,18 @@ def _substring(frame: Frame, text: str, start: Any, end: Any = None) -> str:
     low = _index(text, start)
     high = len(text) if end is None else _index(text, end)
     if high < low:
-        throw("StringIndexOutOfBoundsException", f"String index out of range: {high - low}")
+        raise script_error(
+            "StringIndexOutOfBoundsException", f"String index out of range: {high - low}"
+        )
     return text[low:high]
 
 
 def _char_at(frame: Frame, text: str, index: Any) -> str:
     position = integer(index)
     if not 0 <= position < len(text):
-        throw("StringIndexOutOfBoundsException", f"String index out of range: {position}")
+        raise script_error(
+            "StringIndexOutOfBoundsException", f"String index out of range: {position}"
+        )
     return text[position]
 
 
@@ -205,7 +209,9 @@ def format_text(meter: Meter, template: str, values: list[Any]) -> str:
             number = int(index) - 1 if index else used
             used += not index
             if not 0 <= number < len(values):
-                throw("IllegalArgumentException", f"Format specifier '{match.group()}'")
+                raise script_error(
+                    "IllegalArgumentException", f"Format specifier '{match.group()}'"
+                )
             pieces.append(_conversion(meter, match, values[number]))
         size += len(pieces[-1]) + len(pieces[-2])
         meter.require_text(size)
@@ -232,7 +238,7 @@ def _conversion(meter: Meter, match: re.Match[str], value: Any) -> str:
             return format(Decimal(value), layout)
     except (ValueError, DecimalException):
         pass
-    throw("IllegalArgumentException", f"'{match.group()}' does not fit the value")
+    raise script_error("IllegalArgumentException", f"'{match.group()}' does not fit the value")
 
 
 def _format(frame: Frame, text: str, *values: Any) -> str:
