@@ -13,7 +13,6 @@ from pathlib import Path
 
 import aiohttp
 import click
-import uvloop
 
 from towline.aio.clock import SystemClock
 from towline.app.accounts import ADMIN, ensure_admin
@@ -55,7 +54,7 @@ def run(settings: Settings) -> None:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     folder = DataFolder(settings.data_dir)
     try:
-        uvloop.run(_until_signal(settings, folder))
+        asyncio.run(_until_signal(settings, folder))
     finally:
         folder.close()
 

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Mapping
 
 from towline.controllers.run.execution import RunPorts, carry_out
+from towline.controllers.run.interruption import Interruption
 from towline.controllers.run.parameters import complete
 from towline.controllers.run.pipelines import key_of
 from towline.controllers.run.schedule import Plan, plan
@@ -30,7 +31,7 @@ class RunController:
     def __init__(self, ports: RunPorts) -> None:
         self._ports = ports
         self._status = StatusWriter(ports.client, ports.store, ports.pipelines, ports.clock)
-        self._active: dict[str, asyncio.Task[None]] = {}
+        self._active: dict[str, tuple[asyncio.Task[None], Interruption]] = {}
         self._unwanted: set[str] = set()
         self._wake = asyncio.Event()
 
@@ -124,13 +125,22 @@ class RunController:
             self._ports.store.logs.append(run.id, f"{reason}\n".encode())
             self._status.dirty(run.pipeline)
         for run_id in decided.interrupt:
-            self._unwanted.add(run_id)
-            self._active[run_id].cancel()
+            self._interrupt(run_id)
         for run in decided.start:
-            spec = specs[run.pipeline]
-            self._active[run.id] = group.create_task(self._supervise(spec, run), name=run.id)
+            interruption = Interruption()
+            work = self._supervise(specs[run.pipeline], run, interruption)
+            self._active[run.id] = (group.create_task(work, name=run.id), interruption)
 
-    async def _supervise(self, spec: PipelineSpec, run: Run) -> None:
+    def _interrupt(self, run_id: str) -> None:
+        """Lets the pipeline clean up; one that has not begun its steps is stopped at once."""
+        task, interruption = self._active[run_id]
+        if interruption.requested:
+            return
+        if not interruption.request():
+            self._unwanted.add(run_id)
+            task.cancel()
+
+    async def _supervise(self, spec: PipelineSpec, run: Run, interruption: Interruption) -> None:
         _log.info("run starts job=%s number=%d", run.job, run.number)
         self._status.dirty(run.pipeline)
         try:
@@ -146,12 +156,12 @@ class RunController:
 
     async def _outcome(self, spec: PipelineSpec, run: Run) -> tuple[str, str]:
         try:
-            return await carry_out(self._ports, spec, run)
+            return await carry_out(self._ports, spec, run, interruption)
         except asyncio.CancelledError:
             if run.id not in self._unwanted:
                 raise
             return "ABORTED", "stopped by request"
-        except Exception as failure:  # the supervised unit: one run
+        except Exception as failure:  # noqa: BLE001  # the supervised unit: one run
             _log.exception("run failed unexpectedly job=%s number=%d", run.job, run.number)
             return "FAILURE", f"internal error: {type(failure).__name__}"
 

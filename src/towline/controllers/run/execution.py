@@ -16,6 +16,7 @@ from towline.controllers.run.effects import Effects
 from towline.controllers.run.executor import RunExecutor
 from towline.controllers.run.files import Files
 from towline.controllers.run.images import Images
+from towline.controllers.run.interruption import Interruption
 from towline.controllers.run.jobs import Jobs
 from towline.controllers.run.log import RunLog
 from towline.controllers.run.parameters import secret_values, typed
@@ -79,7 +80,9 @@ class RunPorts:
     settings: RunSettings
 
 
-async def carry_out(ports: RunPorts, spec: PipelineSpec, queued: Run) -> tuple[str, str]:
+async def carry_out(
+    ports: RunPorts, spec: PipelineSpec, queued: Run, interruption: Interruption
+) -> tuple[str, str]:
     """Carries a run out; returns its result and, when it failed, why.
 
     A run that was interrupted by a crash starts again on a clean workspace; effects that were
@@ -92,7 +95,7 @@ async def carry_out(ports: RunPorts, spec: PipelineSpec, queued: Run) -> tuple[s
     workspace = Workspace(ports.settings.workspaces / run.id, run.job.rpartition("/")[2] or "job")
     try:
         async with asyncio.timeout(spec.timeout_seconds):
-            result, error = await _attempt(ports, spec, run, log, workspace)
+            result, error = await _attempt(ports, spec, run, log, workspace, interruption)
     except TimeoutError:
         result, error = "ABORTED", f"the run took longer than {spec.timeout}"
     except TowlineError as failure:
@@ -107,7 +110,12 @@ async def carry_out(ports: RunPorts, spec: PipelineSpec, queued: Run) -> tuple[s
 
 
 async def _attempt(
-    ports: RunPorts, spec: PipelineSpec, run: Run, log: RunLog, workspace: Workspace
+    ports: RunPorts,
+    spec: PipelineSpec,
+    run: Run,
+    log: RunLog,
+    workspace: Workspace,
+    interruption: Interruption,
 ) -> tuple[str, str]:
     await ports.store.stages.clear(run.id)
     run = await _pinned(ports, spec, run)
@@ -135,7 +143,7 @@ async def _attempt(
     )
     context = await _context(ports, scope)
     stages = StageRecorder(ports.store.stages, run.id, log)
-    executor, containers = _executor(ports, scope, stages)
+    executor, containers = _executor(ports, scope, stages, interruption)
     outcome: RunOutcome | TowlineError
     async with asyncio.TaskGroup() as group:
         group.create_task(stages.record())
@@ -152,7 +160,7 @@ async def _attempt(
 
 
 def _executor(
-    ports: RunPorts, scope: RunScope, stages: StageRecorder
+    ports: RunPorts, scope: RunScope, stages: StageRecorder, interruption: Interruption
 ) -> tuple[RunExecutor, Containers]:
     credentials = Credentials(ports.client, scope.spec)
     images = Images(
@@ -175,6 +183,7 @@ def _executor(
         credentials=credentials,
         files=Files(scope.workspace, ports.settings.artifacts / scope.run.id),
         stages=stages,
+        interruption=interruption,
     )
     return executor, containers
 

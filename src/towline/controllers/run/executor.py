@@ -11,6 +11,7 @@ from towline.controllers.run.containers import Containers
 from towline.controllers.run.credentials import BoundFiles, Credentials
 from towline.controllers.run.files import Files
 from towline.controllers.run.images import Images
+from towline.controllers.run.interruption import Interruption
 from towline.controllers.run.jobs import Jobs
 from towline.controllers.run.scope import RunScope
 from towline.controllers.run.shell import Shell
@@ -33,6 +34,7 @@ class RunExecutor:
         credentials: Logins and secrets.
         files: Files of the workspace.
         stages: Takes stage changes.
+        interruption: Stops commands on request.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class RunExecutor:
         credentials: Credentials,
         files: Files,
         stages: StageRecorder,
+        interruption: Interruption,
     ) -> None:
         self._scope = scope
         self._shell = shell
@@ -58,6 +61,7 @@ class RunExecutor:
         self._bound = BoundFiles(scope.workspace)
         self._files = files
         self._stages = stages
+        self._interruption = interruption
 
     async def execute(self, command: ask.Command, context: StepContext) -> Any:
         """Carries out one command.
@@ -67,7 +71,8 @@ class RunExecutor:
         """
         self._scope.log.add_secrets(context.secrets)
         try:
-            return await self._execute(command, context)
+            with self._interruption.guard():
+                return await self._execute(command, context)
         except TowlineError as error:
             raise StepFailed(self._scope.log.mask(str(error))) from error
         except OSError as error:
