@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+from towline.app.purge import purge
 from towline.demo.api import TowlineApi
 from towline.demo.instance import Instance
 from towline.demo.report import Report
@@ -51,7 +52,8 @@ def main() -> int:
 async def _run(arguments: argparse.Namespace, report: Report) -> None:
     data = arguments.data.absolute()
     if data.exists() and not arguments.keep_data:
-        shutil.rmtree(data)
+        # An earlier demo may have been killed: its containers and mounts go first.
+        purge(data)
     instance = Instance(data)
     say(f"starting towline up --data {data}")
     began = time.monotonic()

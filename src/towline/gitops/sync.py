@@ -102,8 +102,8 @@ def after_run(tasks: Sequence[Task], ran: Sequence[Task]) -> Decision:
             return Again("one or more objects failed to apply")
         return _fail(tasks, "one or more objects failed to apply")
     if put_off := [task for task in ran if task.pending]:
-        kind = "deletion of hook" if all(task.hook for task in put_off) else "deletion of"
-        return Wait(f"waiting for {kind} {_names(put_off, 'resources')}")
+        reason = "pruning confirmation of" if put_off[0].prune else "deletion of hook"
+        return Wait(f"waiting for {reason} {_names(put_off, 'resources')}")
     left = any(task.pending for task in main)
     if not left and not any(task.hook for task in ran):
         return _succeed(tasks, "successfully synced (all tasks run)")

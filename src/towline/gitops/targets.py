@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
+from towline.argo.manifest import Manifest, content_digest
 from towline.argo.status import Condition, ConditionType
 from towline.gitops.hooks import is_hook, is_ignored
 from towline.gitops.order import wave_of
 from towline.gitops.tracking import with_tracking
 from towline.kube.refs import GroupVersionKind, ObjectKey, gvk_of
-from towline.render.result import Manifest, content_digest
 
 Scope = Callable[[GroupVersionKind], bool | None]
 """Whether a kind is namespaced; None when the cluster does not know it."""

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from towline.render.result import RenderResult, content_digest
+from towline.argo.manifest import content_digest
+from towline.render.result import RenderResult
 from towline.render.source import BUILT_IN, Renderer, RenderRequest, render_source
 from towline.render.tree import FileTree, unchanged
 

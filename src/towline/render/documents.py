@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import orjson
 
+from towline.argo.manifest import Manifest
 from towline.errors import InputError
-from towline.render.result import Manifest
 from towline.text.yaml import Document, Limits, load_documents
 
 MANIFEST_LIMITS: Final = Limits(unique_keys=False)

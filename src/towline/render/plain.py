@@ -8,9 +8,10 @@ from typing import Final
 
 from towline.argo.application import Directory
 from towline.argo.globs import matches
+from towline.argo.manifest import Manifest
 from towline.errors import InputError, LimitError
 from towline.render.documents import manifests_of_json, manifests_of_yaml
-from towline.render.result import Manifest, RenderResult, result_of
+from towline.render.result import RenderResult, result_of
 from towline.render.tree import FileTree, RecordingTree, clean_path, join
 
 SOURCE_TYPE: Final = "Directory"

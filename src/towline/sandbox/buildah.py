@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import logging
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -117,13 +118,19 @@ class Builder:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._options.directory.chmod(0o700)
         self._registries_conf.write_text(self._options.registries_conf)
-        reap(f"{process.COOKIE}={self._options.instance}-build", roots=self.storage)
+        await self.close()
         for leftover in self._scratch.iterdir():
-            if leftover.is_file():
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
                 leftover.unlink()
-        await self.buildah("rm", "--all")
         self._isolation = await self._find_isolation()
         _log.info("builder ready isolation=%s", self._isolation)
+
+    async def close(self) -> None:
+        """Ends what still runs in our storage and removes working containers; images stay."""
+        reap(f"{process.COOKIE}={self._options.instance}-build", roots=self.storage)
+        await self.buildah("rm", "--all")
 
     async def build(self, request: BuildRequest, say: Say) -> str:
         """Builds an image and returns its id.
@@ -147,12 +154,6 @@ class Builder:
         done = await self.buildah("images", "--quiet", "--no-trunc", image, check=False)
         return done.stdout.decode().strip().splitlines()[0] if done.exit_code == 0 else None
 
-    async def labels(self, image: str) -> dict[str, str]:
-        """Labels of a local image."""
-        config = await self._config(image)
-        found = config.get("Labels") or {}
-        return {str(key): str(value) for key, value in found.items()}
-
     async def command_of(self, image: str) -> list[str]:
         """Entrypoint and command of a local image."""
         config = await self._config(image)
@@ -167,10 +168,6 @@ class Builder:
         if await self.image_id(image) is None:
             raise NotFoundError(f"there is no local image {image}")
         await self.buildah("tag", image, target)
-
-    async def remove_image(self, image: str) -> None:
-        """Takes a local name away; absent is no error."""
-        await self.buildah("rmi", image, check=False)
 
     async def pull(
         self, location: str, say: Say, *, insecure: bool = False, authfile: Path | None = None

@@ -13,7 +13,7 @@ from towline.aio.broadcast import Broadcast
 from towline.aio.clock import Clock
 from towline.errors import ConflictError, NotFoundError
 from towline.store.database import Database
-from towline.store.tables import counters
+from towline.store.tables import counters, images, stages, steps
 from towline.store.tables import manifest_commits as commits_table
 from towline.store.tables import runs as table
 from towline.store.times import moment, stamp
@@ -148,6 +148,28 @@ class Runs:
     async def request_cancel(self, run_id: str) -> Run:
         """Asks for a run to be stopped; whoever runs it sees the change."""
         return await self._change(run_id, {"cancel": True})
+
+    async def prune(self, pipeline: str, keep: int) -> tuple[str, ...]:
+        """Forgets finished runs of a pipeline beyond the latest `keep`; returns their ids.
+
+        Numbers are not given again.
+        """
+
+        def work(connection: sa.Connection) -> tuple[str, ...]:
+            query = (
+                sa.select(table.c.id)
+                .where(table.c.pipeline == pipeline, table.c.state == "finished")
+                .order_by(table.c.number.desc())
+                .offset(keep)
+                .limit(1000)
+            )
+            old = tuple(connection.execute(query).scalars())
+            for of_run in (steps, stages, images, commits_table):
+                connection.execute(sa.delete(of_run).where(of_run.c.run.in_(old)))
+            connection.execute(sa.delete(table).where(table.c.id.in_(old)))
+            return old
+
+        return await self._database.write(work)
 
     async def origin_of_commit(self, commit: str) -> Run | None:
         """The first run of the chain that led to a pushed commit, or None.

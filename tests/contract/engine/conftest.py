@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from towline.aio.clock import SystemClock
@@ -281,3 +282,15 @@ async def running_engine(
 async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
     async with drydock(tmp_path) as kubeconfig, running_engine(kubeconfig, DictRepos()) as running:
         yield running
+
+
+@contextlib.asynccontextmanager
+async def plain_client(kubeconfig: Path) -> AsyncIterator[KubeClient]:
+    async with KubeClient(load_kubeconfig(kubeconfig)) as client:
+        yield client
+
+
+@pytest.fixture
+def harness() -> Any:
+    """This module, for tests that start and stop parts themselves."""
+    return sys.modules[__name__]

@@ -50,7 +50,8 @@ def config(name: Any) -> Any:
 FILES = {
     "app/a.yaml": config("one") + "---\n" + config("two"),
     "app/sub/b.yml": config("three"),
-    "app/sub/c.json": '{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"Secret","metadata":{"name":"four"}}]}',
+    "app/sub/c.json": '{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1",'
+    '"kind":"Secret","metadata":{"name":"four"}}]}',
     "app/x/d.yaml": config("five"),
     "app/values.yaml": "image: a\n",
     "app/README.md": "no",
@@ -124,7 +125,7 @@ def request(path: Any = "app", **source: Any) -> Any:
 
 
 def test_a_missing_folder_is_said_in_argos_words() -> None:
-    with pytest.raises(NotFoundError, match="^nowhere: app path does not exist$"):
+    with pytest.raises(NotFoundError, match=r"^nowhere: app path does not exist$"):
         render_source(Files(FILES), request("nowhere"))
 
 

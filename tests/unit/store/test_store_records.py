@@ -182,6 +182,29 @@ async def test_last_finished_looks_back(store: Store) -> None:
 
 
 @pytest.mark.asyncio
+async def test_old_runs_are_forgotten_and_numbers_go_on(store: Store) -> None:
+    runs = [await store.runs.create(push()) for _ in range(5)]
+    for run in runs[:4]:
+        await store.runs.finish(run.id, "SUCCESS")
+    await store.stages.put(runs[0].id, "1", "Build", "success")
+    assert await store.runs.prune("ci/app", 2) == (runs[1].id, runs[0].id)
+    assert [run.number for run in await store.runs.list("ci/app")] == [5, 4, 3]
+    assert await store.stages.of(runs[0].id) == []
+    assert (await store.runs.create(push())).number == 6
+
+
+@pytest.mark.asyncio
+async def test_waiting_for_a_run_ends_with_it(store: Store) -> None:
+    run = await store.runs.create(push())
+    async with asyncio.TaskGroup() as group:
+        waiting = [group.create_task(store.runs.wait_finished(run.id)) for _ in range(3)]
+        await asyncio.sleep(0)
+        await store.runs.finish(run.id, "UNSTABLE")
+    assert {task.result().result for task in waiting} == {"UNSTABLE"}
+    assert (await store.runs.wait_finished(run.id)).result == "UNSTABLE"
+
+
+@pytest.mark.asyncio
 async def test_steps_remember_results(store: Store) -> None:
     await store.steps.begin("r", "0.1", "DockerPush", "digest")
     begun = await store.steps.get("r", "0.1")

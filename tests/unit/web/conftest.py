@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 import pytest
 import pytest_asyncio
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message
 
 from towline.aio.clock import SystemClock
@@ -23,9 +24,11 @@ from towline.web.api.routes import Api
 from towline.web.app import build_app
 from towline.web.auth.passwords import Passwords
 from towline.web.auth.sessions import Sessions
+from towline.web.hooks.intake import HookIntake
 from towline.web.ui.pages import Pages
 
 PASSWORD = "correct horse battery staple"
+_CHUNK = 64 * 1024
 NOW = dt.datetime(2026, 1, 1, 12, 0, 0, tzinfo=dt.UTC)
 
 
@@ -51,10 +54,12 @@ class Client:
         body: bytes = b"",
         headers: dict[str, str] | None = None,
         source: str = "127.0.0.1",
+        *,
+        chunked: bool = False,
     ) -> Answer:
         path, _, query = path.partition("?")
         given = {"host": "towline.test"} | self.headers | (headers or {})
-        if body:
+        if body and not chunked:
             given.setdefault("content-length", str(len(body)))
         scope = {
             "type": "http",
@@ -70,7 +75,11 @@ class Client:
             "server": ("towline.test", 80),
         }
         sent: list[Message] = []
-        messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+        messages: list[Message] = [
+            {"type": "http.request", "body": body[start : start + _CHUNK], "more_body": True}
+            for start in range(0, len(body), _CHUNK)
+        ]
+        messages.append({"type": "http.request", "body": b"", "more_body": False})
 
         async def receive() -> Message:
             if not messages:
@@ -81,10 +90,10 @@ class Client:
             sent.append(message)
 
         await self.app(scope, receive, send)
-        start = sent[0]
+        head = sent[0]
         return Answer(
-            status=start["status"],
-            headers={name.decode().lower(): value.decode() for name, value in start["headers"]},
+            status=head["status"],
+            headers={name.decode().lower(): value.decode() for name, value in head["headers"]},
             body=b"".join(message.get("body", b"") for message in sent[1:]),
         )
 
@@ -291,11 +300,18 @@ async def site(tmp_path: Path, password_hash: str) -> AsyncIterator[Site]:
         deliveries=deliveries,
         clock=clock,
     )
-    routes = [*api.routes(), *Events(FakeChanges(), seconds=0.2).routes(), *pages.routes()]
+    hooks = HookIntake(store.hooks, store.deliveries, lambda: None, clock)
+    routes = [
+        *hooks.routes(),
+        *api.routes(),
+        *Events(FakeChanges(), seconds=0.2).routes(),
+        *pages.routes(),
+    ]
     paths = [
         (method, route.path)
         for route in routes
-        for method in sorted((route.methods or set()) - {"HEAD"})
+        if isinstance(route, Route)
+        for method in sorted((route.methods or {"POST"}) - {"HEAD"})
     ]
     app = build_app(routes, sessions, ready=lambda: "")
     yield Site(Client(app), store, sessions, applications, pipelines, paths)

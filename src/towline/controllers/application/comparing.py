@@ -5,6 +5,7 @@ from __future__ import annotations
 import orjson
 
 from towline.argo.application import Application
+from towline.argo.manifest import content_digest
 from towline.argo.names import APP_PROJECT, SYNC_OPTIONS, instance_name
 from towline.argo.project import Project, parse_project
 from towline.controllers.application.kinds import scope_of
@@ -21,7 +22,7 @@ from towline.gitops.targets import Target, TargetSet, settle
 from towline.gitops.tracking import self_referenced, tracked_by
 from towline.kube.refs import GroupVersionKind, ObjectKey
 from towline.kubeclient.objects import CachedObject, cached_object
-from towline.render.result import RenderResult, content_digest
+from towline.render.result import RenderResult
 
 EMPTY = TargetSet(objects={}, hooks=(), conditions=())
 
@@ -174,6 +175,8 @@ class Comparer:
         memory.deleted &= present
         for uid in memory.healths.keys() - present:
             del memory.healths[uid]
+        for key in memory.diffs.keys() - targets.objects.keys():
+            del memory.diffs[key]
         return [
             obj
             for obj in found.values()

@@ -38,7 +38,7 @@ from towline.controllers.application.ports import (
 from towline.controllers.application.refresh import Refresher
 from towline.controllers.application.settings import EngineSettings
 from towline.controllers.application.sources import SourceReader
-from towline.errors import InputError, TransientError
+from towline.errors import InputError, TowlineError, TransientError
 from towline.forge.events import PushEvent
 from towline.gitops.automation import StartSync, SyncLater
 from towline.gitops.diff import Schemas
@@ -170,7 +170,7 @@ class ApplicationController:
         """
         marked = 0
         now = self._clock.monotonic()
-        places = tuple(map(self._canonical_url, event.repository))
+        places = tuple(map(self._canonical, event.repository))
         for obj in self._applications():
             key = (obj.key.namespace, obj.key.name)
             url, revision = self._source(key, obj)
@@ -233,9 +233,15 @@ class ApplicationController:
             source = parse_application(obj.body()).source
         except InputError:
             return "", ""
-        url = self._canonical_url(source.repo_url)
+        url = self._canonical(source.repo_url)
         self._watched_sources[key] = (obj.resource_version, url, source.target_revision)
         return url, source.target_revision
+
+    def _canonical(self, url: str) -> str:
+        try:
+            return self._canonical_url(url)
+        except TowlineError:
+            return url  # it says nothing about other applications; a refresh will explain it
 
     async def _reconcile(self, key: AppKey) -> float | None:
         found = self._cache.get(ObjectKey(APPLICATION.group, APPLICATION.kind, *key))

@@ -169,7 +169,8 @@ class Drift(StrEnum):
 class EngineObserver:
     """Is told of progress, at once and in order. This one does nothing; override what you need.
 
-    `app` is `namespace/name`; times are UTC. Methods must not block.
+    `app` is `namespace/name`; times are UTC. Methods must not block. After a restart `refreshed`
+    and `healthy` are told once more for the present revision.
     """
 
     def refreshed(self, app: str, revision: str, at: dt.datetime) -> None:

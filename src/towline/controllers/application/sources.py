@@ -6,12 +6,12 @@ from typing import Any
 
 from towline.aio.clock import Clock
 from towline.argo.application import Application
+from towline.argo.manifest import content_digest
 from towline.argo.names import instance_name
 from towline.controllers.application.memory import Memory, Rendered
 from towline.controllers.application.ports import RepositoryPort
 from towline.errors import TowlineError, TransientError
 from towline.render.cache import RenderCache
-from towline.render.result import content_digest
 from towline.render.source import RenderRequest
 
 

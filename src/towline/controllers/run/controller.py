@@ -144,8 +144,13 @@ class RunController:
         _log.info("run starts job=%s number=%d", run.job, run.number)
         self._status.dirty(run.pipeline)
         try:
-            result, error = await self._outcome(spec, run)
+            result, error = await self._outcome(spec, run, interruption)
             await self._ports.store.runs.finish(run.id, result, error=error)
+            await self._forget_old_runs(spec, run)
+        except TowlineError as failure:
+            # Its end is not on record: the next look resumes it, and finds its effects done.
+            _log.warning("run's end not stored id=%s error=%s", run.id, failure)
+            return
         finally:
             # Only now: a run that is neither active nor finished would be taken for interrupted.
             self._active.pop(run.id, None)
@@ -154,7 +159,9 @@ class RunController:
         self._status.dirty(run.pipeline)
         _log.info("run ended job=%s number=%d result=%s", run.job, run.number, result)
 
-    async def _outcome(self, spec: PipelineSpec, run: Run) -> tuple[str, str]:
+    async def _outcome(
+        self, spec: PipelineSpec, run: Run, interruption: Interruption
+    ) -> tuple[str, str]:
         try:
             return await carry_out(self._ports, spec, run, interruption)
         except asyncio.CancelledError:
@@ -164,6 +171,11 @@ class RunController:
         except Exception as failure:  # noqa: BLE001  # the supervised unit: one run
             _log.exception("run failed unexpectedly job=%s number=%d", run.job, run.number)
             return "FAILURE", f"internal error: {type(failure).__name__}"
+
+    async def _forget_old_runs(self, spec: PipelineSpec, run: Run) -> None:
+        for old in await self._ports.store.runs.prune(run.pipeline, spec.retention.runs):
+            self._ports.store.logs.remove(old)
+            shutil.rmtree(self._ports.settings.artifacts / old, ignore_errors=True)
 
     def _forget_old_workspaces(self) -> None:
         """A run that was interrupted starts on a clean workspace: nothing there is needed."""

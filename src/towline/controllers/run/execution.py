@@ -95,7 +95,9 @@ async def carry_out(
     workspace = Workspace(ports.settings.workspaces / run.id, run.job.rpartition("/")[2] or "job")
     try:
         async with asyncio.timeout(spec.timeout_seconds):
-            result, error = await _attempt(ports, spec, run, log, workspace, interruption)
+            result, error = await _attempt(
+                ports, spec, run, _Surroundings(log, workspace, interruption)
+            )
     except TimeoutError:
         result, error = "ABORTED", f"the run took longer than {spec.timeout}"
     except TowlineError as failure:
@@ -109,14 +111,17 @@ async def carry_out(
     return result, error
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Surroundings:
+    log: RunLog
+    workspace: Workspace
+    interruption: Interruption
+
+
 async def _attempt(
-    ports: RunPorts,
-    spec: PipelineSpec,
-    run: Run,
-    log: RunLog,
-    workspace: Workspace,
-    interruption: Interruption,
+    ports: RunPorts, spec: PipelineSpec, run: Run, around: _Surroundings
 ) -> tuple[str, str]:
+    log, workspace = around.log, around.workspace
     await ports.store.stages.clear(run.id)
     run = await _pinned(ports, spec, run)
     source = await _pipeline_file(ports, spec, run)
@@ -143,7 +148,7 @@ async def _attempt(
     )
     context = await _context(ports, scope)
     stages = StageRecorder(ports.store.stages, run.id, log)
-    executor, containers = _executor(ports, scope, stages, interruption)
+    executor, containers = _executor(ports, scope, stages, around.interruption)
     outcome: RunOutcome | TowlineError
     async with asyncio.TaskGroup() as group:
         group.create_task(stages.record())

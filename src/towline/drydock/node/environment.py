@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -233,4 +234,4 @@ def resource_value(pod: Obj, reference: Obj, container: Obj | None) -> str:
         raise ConfigError(f"unsupported container resource: {reference.get('resource')}")
     amount = parse_quantity(((container.get("resources") or {}).get(kind) or {}).get(resource, "0"))
     divisor = parse_quantity(reference.get("divisor") or "1") or parse_quantity("1")
-    return str(int(-(-amount // divisor)))
+    return str(math.ceil(amount / divisor))

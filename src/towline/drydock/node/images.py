@@ -12,10 +12,12 @@ import msgspec
 
 from towline.drydock.cluster import Obj
 
+_PART = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
 _REFERENCE = re.compile(
-    r"(?P<name>[a-zA-Z0-9][a-zA-Z0-9._\-/:]*?)"
-    r"(?::(?P<tag>[\w][\w.\-]{0,127}))?(?:@(?P<digest>[a-z0-9]+:[0-9a-fA-F]{32,}))?"
+    rf"(?P<name>(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::\d+)?/)?{_PART}(?:/{_PART})*)"
+    r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.\-]{0,127}))?(?:@(?P<digest>[a-z0-9]+:[0-9a-fA-F]{32,}))?"
 )
+_LONGEST = 512
 _HUB_HOSTS = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 
 
@@ -49,7 +51,7 @@ def full_reference(image: str) -> str:
     Returns:
         The full reference, or an empty string when the text is not a reference.
     """
-    match = _REFERENCE.fullmatch(image)
+    match = _REFERENCE.fullmatch(image) if len(image) <= _LONGEST else None
     if match is None:
         return ""
     name, tag, digest = match["name"], match["tag"], match["digest"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -25,7 +26,10 @@ _UNKNOWN = "The container could not be located when the pod was terminated"
 
 def latest(world: World, name: str) -> ContainerSeen | None:
     """The newest attempt of a container."""
-    attempts = [seen for seen in world.containers if seen.name == name]
+    return _newest(seen for seen in world.containers if seen.name == name)
+
+
+def _newest(attempts: Iterable[ContainerSeen]) -> ContainerSeen | None:
     return max(attempts, key=lambda seen: seen.attempt, default=None)
 
 
@@ -114,7 +118,7 @@ def sum_up(
 
 def _container(pod: Obj, container: Obj, world: World, *, init: bool) -> Obj:
     name = container["name"]
-    seen = latest(world, name)
+    seen = _newest(c for c in world.containers if c.name == name and c.state != "created")
     old = next(
         (e for e in _statuses(pod.get("status") or {}, init=init) if e["name"] == name), None
     )
@@ -134,7 +138,7 @@ def _container(pod: Obj, container: Obj, world: World, *, init: bool) -> Obj:
         "image": container.get("image") or "",
         "imageID": (seen.image_id if seen else "") or (old or {}).get("imageID") or "",
     }
-    if seen is not None and seen.id and seen.state != "created":
+    if seen is not None and seen.id:
         entry["containerID"] = _container_id(seen)
     elif old and old.get("containerID"):
         entry["containerID"] = old["containerID"]
@@ -188,12 +192,11 @@ def _ended_before(world: World, seen: ContainerSeen | None) -> Obj:
     """The attempt before the newest, as a last state."""
     if seen is None:
         return {}
-    older = [
+    newest = _newest(
         other
         for other in world.containers
         if other.name == seen.name and other.attempt < seen.attempt and other.state == "exited"
-    ]
-    newest = max(older, key=lambda other: other.attempt, default=None)
+    )
     return _terminated(newest, world) if newest is not None else {}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from towline.kube.patch.equality import same
 from towline.kube.status import ApiError
 
 MAX_OPERATIONS = 10_000
@@ -89,17 +90,6 @@ def _edit_list(doc: list[Any], tokens: list[str], operation: str, value: Any) ->
     return copy
 
 
-def _equal(left: Any, right: Any) -> bool:
-    """JSON equality: true is not 1."""
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(_equal(left[k], right[k]) for k in left)
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(_equal, left, right))
-    return bool(left == right)
-
-
 def apply_json_patch(doc: Any, operations: Any) -> Any:
     """The document after all operations; the input stays as it is.
 
@@ -140,7 +130,7 @@ def _apply_one(doc: Any, operation: dict[str, Any]) -> Any:
                 if missing:
                     return doc
                 raise
-            if not _equal(found, operation.get("value")):
+            if not same(found, operation.get("value")):
                 raise _rejected(f"testing value {operation.get('path')} failed")
             return doc
         case "copy":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from towline.kube.patch.equality import same
+
 
 def apply_merge_patch(doc: Any, patch: Any) -> Any:
     """The document after the patch; unchanged parts are shared with the input."""
@@ -29,7 +31,7 @@ def create_merge_patch(old: dict[str, Any], new: dict[str, Any]) -> dict[str, An
         if isinstance(before, dict) and isinstance(value, dict):
             if nested := create_merge_patch(before, value):
                 patch[key] = nested
-        elif before != value or isinstance(before, bool) is not isinstance(value, bool):
+        elif not same(before, value):
             patch[key] = value
     return patch
 
@@ -46,7 +48,7 @@ def _changes(current: dict[str, Any], modified: dict[str, Any]) -> dict[str, Any
         if isinstance(before, dict) and isinstance(value, dict):
             if nested := _changes(before, value):
                 patch[key] = nested
-        elif before != value or isinstance(before, bool) is not isinstance(value, bool):
+        elif not same(before, value):
             patch[key] = value
     return patch
 

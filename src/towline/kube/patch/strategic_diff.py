@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from towline.kube.patch.equality import same
 from towline.kube.schema.node import ANY, SchemaNode
 
 Obj = dict[str, Any]
@@ -35,10 +36,6 @@ def _strategies(node: SchemaNode) -> list[str]:
     return node.patch_strategy.split(",")
 
 
-def _same(left: Any, right: Any) -> bool:
-    return bool(left == right) and isinstance(left, bool) is isinstance(right, bool)
-
-
 def _has_maps(items: list[Any]) -> bool:
     return any(isinstance(item, dict) for item in items)
 
@@ -61,7 +58,7 @@ def _additions(current: Obj, modified: Obj, node: SchemaNode) -> Obj:
             continue
         before = current[key]
         child = node.child(key)
-        if _same(before, value):
+        if same(before, value):
             continue
         if isinstance(before, dict) and isinstance(value, dict):
             nested = _additions(before, value, child)
@@ -81,7 +78,7 @@ def _needs_retain_keys(current: Obj, modified: Obj, node: SchemaNode) -> bool:
     if "retainKeys" not in _strategies(node):
         return False
     stale = [key for key in current if modified.get(key) is None]
-    changed = any(key not in current or not _same(current[key], modified[key]) for key in modified)
+    changed = any(key not in current or not same(current[key], modified[key]) for key in modified)
     return bool(stale) and changed
 
 
@@ -121,7 +118,7 @@ def _list_additions(
 def _union_changed(before: Obj, item: Obj, node: SchemaNode) -> bool:
     stale = any(item.get(key) is None for key in before)
     return stale and any(
-        key not in before or not _same(before[key], value) for key, value in item.items()
+        key not in before or not same(before[key], value) for key, value in item.items()
     )
 
 

@@ -86,7 +86,9 @@ def _spec(edit: Callable[[Obj], Obj]) -> Callable[[Obj], Obj]:
 
 
 def _with_template(spec: Obj) -> Obj:
-    return change(spec, "template", default_template)
+    before = spec.get("template")
+    after = default_template(before or {})
+    return spec if after is before else {**spec, "template": after}
 
 
 def _deployment(spec: Obj) -> Obj:
@@ -165,7 +167,8 @@ def _cron_job(spec: Obj) -> Obj:
             "failedJobsHistoryLimit": 1,
         },
     )
-    return change(spec, "jobTemplate", lambda job: change(job, "spec", _with_template))
+    job = spec.get("jobTemplate") or {}
+    return {**spec, "jobTemplate": {**job, "spec": _with_template(job.get("spec") or {})}}
 
 
 def _service(spec: Obj) -> Obj:

@@ -45,7 +45,9 @@ def change_items(obj: Obj, key: str, edit: Callable[[Any], Any]) -> Obj:
 
 def default_template(template: Obj) -> Obj:
     """A pod template inside a workload."""
-    return change(template, "spec", default_pod_spec)
+    before = template.get("spec")
+    after = default_pod_spec(before or {})
+    return template if after is before else {**template, "spec": after}
 
 
 def default_pod(pod: Obj) -> Obj:

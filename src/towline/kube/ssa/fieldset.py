@@ -79,8 +79,12 @@ def without_subtrees(left: Tree, right: Tree) -> Tree:
         other = right.get(key)
         if other is None:
             kept[key] = node
-        elif not is_member(other) and (rest := without_subtrees(node, other)):
-            kept[key] = rest
+        elif not is_member(other):
+            rest = without_subtrees(node, other)
+            if rest.keys() == {MEMBER}:
+                rest = {}
+            if rest or is_member(node):
+                kept[key] = rest
     return kept
 
 
@@ -152,7 +156,7 @@ def normalized(raw: Any, depth: int = 0) -> Tree:
             raise ValueError(f"fieldsV1 has an unknown path element {key!r}")
     if raw.keys() == {MEMBER}:
         return {}
-    return {key: normalized(node, depth + 1) if node else {} for key, node in raw.items()}
+    return {key: normalized(node, depth + 1) for key, node in raw.items()}
 
 
 class FieldSet(msgspec.Struct, frozen=True):

@@ -99,9 +99,8 @@ def bind(name: str, signature: Signature, arguments: Arguments, site: Site) -> S
     body = None
     if signature.body != "no" and positional and isinstance(positional[-1], ClosureValue):
         body = positional.pop()
-    if len(positional) == 1 and isinstance(positional[0], dict) and not values:
-        if set(positional[0]) & set(signature.parameters) or not signature.unnamed:
-            values = {str(key): value for key, value in positional.pop().items()}
+    if not values and _is_named(positional, signature):
+        values = {str(key): value for key, value in positional.pop().items()}
     if positional:
         if len(positional) > 1 or not signature.unnamed:
             raise script_error(
@@ -115,6 +114,13 @@ def bind(name: str, signature: Signature, arguments: Arguments, site: Site) -> S
         )
     unknown = () if signature.lenient else tuple(set(values) - set(signature.parameters))
     return StepCall(name, site, values, body, tuple(sorted(unknown)))
+
+
+def _is_named(positional: list[Any], signature: Signature) -> bool:
+    """Whether a single map stands for named arguments."""
+    if len(positional) != 1 or not isinstance(positional[0], dict):
+        return False
+    return not signature.unnamed or not set(positional[0]).isdisjoint(signature.parameters)
 
 
 def _known(signature: Signature) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from towline.pipeline.jenkins.arguments import bind
 from towline.pipeline.jenkins.catalogue import DESCRIBING, STEPS, unknown_step
+from towline.pipeline.jenkins.declarative.evaluate import run_declarative
 from towline.pipeline.jenkins.docker import DockerObject
 from towline.pipeline.jenkins.objects import (
     CurrentBuild,
@@ -21,6 +22,7 @@ from towline.pipeline.jenkins.steps.structured import format_json, parse_json
 from towline.text.groovy import (
     UNKNOWN,
     Arguments,
+    ClosureValue,
     HostObject,
     Site,
     Thrown,
@@ -120,6 +122,10 @@ class JenkinsHost:
         Raises:
             Thrown: When it fails, or when there is no such step.
         """
+        if name == "pipeline" and arguments.positional:
+            body = arguments.positional[-1]
+            if isinstance(body, ClosureValue):
+                return await run_declarative(self._session, body, site)
         if name in DESCRIBING:
             return describe_value(name, arguments)
         step = STEPS.get(name)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from towline.pipeline.jenkins.results import Result, is_worse_or_equal, parse_result
@@ -185,37 +186,12 @@ class CurrentBuild(RunObject):
 
     def get(self, name: str, site: Site) -> Any:
         """The readable properties; what changes is read from the run."""
-        session, context = self._session, self._session.context
-        match name:
-            case "result":
-                return session.result
-            case "currentResult":
-                return session.current_result
-            case "displayName":
-                return session.display_name or f"#{self.number}"
-            case "description":
-                return session.description or None
-            case "startTimeInMillis" | "timeInMillis":
-                return context.start_millis
-            case "duration":
-                return max(0, session.executor.now_millis() - context.start_millis)
-            case "durationString":
-                millis = max(0, session.executor.now_millis() - context.start_millis)
-                return f"{millis // 60_000} min {millis // 1000 % 60} sec and counting"
-            case "buildVariables":
-                return dict(session.variables)
-            case "keepLog":
-                return False
-            case "upstreamBuilds":
-                return []
-            case "changeSets":
-                return [DescribedObject({"items": self._changes()})] if context.changes else []
-            case "rawBuild":
-                raise script_error(
-                    "RejectedAccessException", "currentBuild.rawBuild is not available"
-                )
+        if name == "rawBuild":
+            raise script_error("RejectedAccessException", "currentBuild.rawBuild is not available")
         if name.startswith("previous"):
             return self._previous(name)
+        if name in _BUILD_PROPERTIES:
+            return _BUILD_PROPERTIES[name](self._session)
         return super().get(name, site)
 
     def set(self, name: str, value: Any, site: Site) -> None:
@@ -240,10 +216,10 @@ class CurrentBuild(RunObject):
 
     async def call(self, method: str, arguments: Arguments, site: Site) -> Any:
         """Setters, `getBuildCauses()`, and what every run has."""
-        if method in {"setResult", "setDisplayName", "setDescription"}:
-            if len(arguments.positional) == 1:
-                self.set(method[3].lower() + method[4:], arguments.positional[0], site)
-                return None
+        setter = method in {"setResult", "setDisplayName", "setDescription"}
+        if setter and len(arguments.positional) == 1:
+            self.set(method[3].lower() + method[4:], arguments.positional[0], site)
+            return None
         if method == "getBuildCauses":
             causes = self._session.context.causes
             wanted = str(arguments.positional[0]) if arguments.positional else ""
@@ -267,22 +243,49 @@ class CurrentBuild(RunObject):
             return None
         return RunObject(self.job, previous.number, previous.result, previous.url)
 
-    def _changes(self) -> list[Any]:
-        return [
-            DescribedObject(
-                {
-                    "commitId": change.commit,
-                    "msg": change.message,
-                    "author": change.author,
-                    "timestamp": change.timestamp,
-                    "affectedFiles": [
-                        DescribedObject({"path": path, "editType": {"name": "edit"}})
-                        for path in change.paths
-                    ],
-                }
-            )
-            for change in self._session.context.changes
-        ]
+
+def _change_sets(session: Session) -> list[Any]:
+    changes = [
+        DescribedObject(
+            {
+                "commitId": change.commit,
+                "msg": change.message,
+                "author": change.author,
+                "timestamp": change.timestamp,
+                "affectedFiles": [
+                    DescribedObject({"path": path, "editType": {"name": "edit"}})
+                    for path in change.paths
+                ],
+            }
+        )
+        for change in session.context.changes
+    ]
+    return [DescribedObject({"items": changes})] if changes else []
+
+
+def _elapsed(session: Session) -> int:
+    return max(0, session.executor.now_millis() - session.context.start_millis)
+
+
+def _elapsed_text(session: Session) -> str:
+    millis = _elapsed(session)
+    return f"{millis // 60_000} min {millis // 1000 % 60} sec and counting"
+
+
+_BUILD_PROPERTIES: dict[str, Callable[[Session], Any]] = {
+    "result": lambda session: session.result,
+    "currentResult": lambda session: session.current_result,
+    "displayName": lambda session: session.display_name or f"#{session.context.number}",
+    "description": lambda session: session.description or None,
+    "startTimeInMillis": lambda session: session.context.start_millis,
+    "timeInMillis": lambda session: session.context.start_millis,
+    "duration": _elapsed,
+    "durationString": _elapsed_text,
+    "buildVariables": lambda session: dict(session.variables),
+    "changeSets": _change_sets,
+    "upstreamBuilds": lambda session: [],
+    "keepLog": lambda session: False,
+}
 
 
 # Dates
@@ -318,15 +321,15 @@ class DateValue(HostObject):
         """As Java prints a date."""
         return format_date(self._moment(), "EEE MMM dd HH:mm:ss 'UTC' yyyy")
 
-    def _moment(self) -> datetime.datetime:
-        return datetime.datetime.fromtimestamp(self._millis / 1000, tz=datetime.UTC)
+    def _moment(self) -> dt.datetime:
+        return dt.datetime.fromtimestamp(self._millis / 1000, tz=dt.UTC)
 
 
 def _meter(site: Site) -> Any:
     return site.interpreter.meter
 
 
-def format_date(moment: datetime.datetime, pattern: str) -> str:
+def format_date(moment: dt.datetime, pattern: str) -> str:
     """A moment in a pattern of Java's SimpleDateFormat (the letters that files use)."""
     pieces = []
     for match in _DATE_PART.finditer(pattern[:200]):
@@ -340,7 +343,7 @@ def format_date(moment: datetime.datetime, pattern: str) -> str:
     return "".join(pieces)
 
 
-def _date_part(moment: datetime.datetime, letter: str, width: int) -> str:
+def _date_part(moment: dt.datetime, letter: str, width: int) -> str:
     numbers = {
         "d": moment.day,
         "H": moment.hour,

@@ -41,9 +41,10 @@ async def run_jenkinsfile(script: Script, context: RunContext, executor: Executo
         await interpreter.run(state)
     except Thrown as thrown:
         result = failure_of(thrown.value).result
-        error = _fail(session, state, result, describe(thrown.value), thrown.value.line, script)
+        place = f"{script.file}:{thrown.value.line}: " if thrown.value.line else ""
+        error = _fail(session, state, result, describe(thrown.value), place)
     except LimitError as limit:
-        error = _fail(session, state, "FAILURE", str(limit), 0, script)
+        error = _fail(session, state, "FAILURE", str(limit), f"{script.file}: ")
     finally:
         end_flat_stage(session)
     masker = Masker(session.secrets)
@@ -61,14 +62,7 @@ async def run_jenkinsfile(script: Script, context: RunContext, executor: Executo
     )
 
 
-def _fail(
-    session: Session,
-    state: Surroundings,
-    result: Result,
-    message: str,
-    line: int,
-    script: Script,
-) -> str:
+def _fail(session: Session, state: Surroundings, result: Result, message: str, place: str) -> str:
     """Takes note of the error that ended the run, and logs it with its place."""
     masked = Masker(session.secrets).mask(message)
     session.worsen(result)
@@ -77,10 +71,9 @@ def _fail(
     context = StepContext(
         step_id="",
         stage="",
-        line=line,
+        line=0,
         env=session.environment(state),
         secrets=frozenset(session.secrets),
     )
-    place = f"{script.file}:{line}: " if line else ""
     session.executor.log(f"ERROR: {place}{masked}", context)
     return masked

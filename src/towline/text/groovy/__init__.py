@@ -1,5 +1,6 @@
 """The Groovy subset of Jenkinsfiles: lexer, parser, typed tree, interpreter."""
 
+from towline.text.groovy import tree
 from towline.text.groovy.host import Host
 from towline.text.groovy.interpreter import Interpreter
 from towline.text.groovy.limits import Limits, Meter
@@ -36,5 +37,6 @@ __all__ = [
     "parse",
     "script_error",
     "to_text",
+    "tree",
     "truth",
 ]

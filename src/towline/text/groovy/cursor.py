@@ -8,7 +8,7 @@ from towline.errors import InputError
 from towline.text.groovy.tokens import KEYWORDS, Token
 from towline.text.groovy.tree import Position
 
-MAX_NESTING = 60
+MAX_NESTING = 90
 MAX_CHAIN = 500
 
 

@@ -23,8 +23,11 @@ _PRECEDENCE = {operator: level for level, group in enumerate(_LEVELS) for operat
 _ASSIGNMENTS = ("=", "+=", "-=", "*=", "/=", "%=", "**=")
 _MEMBER = (".", "?.", "*.")
 _CAST_TYPES = frozenset(
-    ["String", "Integer", "int", "Long", "long", "Boolean", "boolean", "Double", "double", "BigDecimal", "List", "Map", "Object", "float", "Float", "char", "GString", "def"]
-)
+    {
+        "String", "Integer", "int", "Long", "long", "Boolean", "boolean", "Double", "double",
+        "BigDecimal", "List", "Map", "Object", "float", "Float", "char", "GString", "def",
+    }
+)  # fmt: skip
 _ARGUMENT_KEYWORDS = frozenset({"true", "false", "null", "this", "new"})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Context, Decimal, DecimalException, Inexact, localcontext
 from typing import Any
@@ -21,6 +22,7 @@ from towline.text.groovy.values import (
 )
 
 _MAX_DEPTH = 40
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _LONG = 2**63
 _PRECISION = 34
 _QUOTIENT_DIGITS = Decimal("1e-10")
@@ -121,8 +123,8 @@ def _arithmetic(left: Any, right: Any, function: Callable[[Any, Any], Any]) -> A
     try:
         with localcontext(_CONTEXT):
             return function(Decimal(left), Decimal(right))
-    except DecimalException:
-        raise script_error("ArithmeticException", "the result is out of range")
+    except DecimalException as error:
+        raise script_error("ArithmeticException", "the result is out of range") from error
 
 
 def _plus(left: Any, right: Any, meter: Meter) -> Any:
@@ -176,8 +178,8 @@ def _divide(left: Any, right: Any, meter: Meter) -> Any:
             quotient = Decimal(left) / Decimal(right)
             if context.flags[Inexact]:
                 quotient = quotient.quantize(_QUOTIENT_DIGITS)
-    except DecimalException:
-        raise script_error("ArithmeticException", "the result is out of range")
+    except DecimalException as error:
+        raise script_error("ArithmeticException", "the result is out of range") from error
     return Decimal(int(quotient)) if quotient == int(quotient) else quotient.normalize(_CONTEXT)
 
 
@@ -302,12 +304,13 @@ def instance_of(value: Any, type_text: str) -> bool:
 def parse_number(text: str, kind: str) -> Any:
     """A number from text, as `toInteger()` and its kin read it."""
     trimmed = text.strip()
+    wrong = script_error("NumberFormatException", f'For input string: "{text[:40]}"')
+    if len(trimmed) > 40 or not _NUMBER.fullmatch(trimmed):
+        raise wrong
     try:
-        if len(trimmed) > 40 or "_" in trimmed:
-            raise ValueError(trimmed)
-        return _long(int(trimmed)) if kind == "int" else +_CONTEXT.create_decimal(trimmed)
+        return _long(int(trimmed)) if kind == "int" else _CONTEXT.create_decimal(trimmed)
     except (ValueError, DecimalException):
-        raise script_error("NumberFormatException", f'For input string: "{text[:40]}"')
+        raise wrong from None
 
 
 def cast(value: Any, type_text: str, meter: Meter) -> Any:

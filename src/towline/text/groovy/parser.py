@@ -11,8 +11,16 @@ from towline.text.groovy.lexer import tokenize
 from towline.text.groovy.tokens import KEYWORDS
 from towline.text.groovy.tree import Node, Script
 
-_PRIMITIVES = frozenset(["int", "long", "short", "byte", "char", "float", "double", "boolean", "void"])
-_MODIFIERS = frozenset(["public", "private", "protected", "static", "synchronized", "final", "abstract"])
+_PRIMITIVES = frozenset(
+    {
+        "int", "long", "short", "byte", "char", "float", "double", "boolean", "void",
+    }
+)  # fmt: skip
+_MODIFIERS = frozenset(
+    {
+        "public", "private", "protected", "static", "synchronized", "final", "abstract",
+    }
+)  # fmt: skip
 _TYPE_WORDS = frozenset({"class", "interface", "enum", "trait"})
 _MAX_STATEMENTS = 20_000
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from towline.text.groovy import regex
@@ -140,19 +141,18 @@ def _shape(match: regex.Match) -> Any:
     return [match.group(number) for number in range(match.group_count + 1)]
 
 
-def replace(text: str, pattern: str, replacement: str, meter: Meter, count: int = -1) -> str:
-    """`replaceAll` and `replaceFirst`: `$1` and `${name}` are groups, `\\` quotes."""
+def replace(
+    text: str, pattern: str, replacement: str, meter: Meter, count: int | None = None
+) -> str:
+    """`replaceAll` and `replaceFirst`: `$1` and `${name}` are groups, a backslash quotes."""
     pieces: list[str] = []
-    position = size = done = 0
-    for match in regex.find_all(pattern, text, meter):
-        if done == count:
-            break
+    position = size = 0
+    for match in itertools.islice(regex.find_all(pattern, text, meter), count):
         piece = text[position : match.start] + expand(replacement, match, meter)
         pieces.append(piece)
         size += len(piece)
         meter.require_text(size)
         position = match.end
-        done += 1
     pieces.append(text[position:])
     meter.room_for_text(size + len(pieces[-1]))
     return "".join(pieces)

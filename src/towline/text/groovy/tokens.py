@@ -20,8 +20,13 @@ OPERATORS = (
 )  # fmt: skip
 
 KEYWORDS = frozenset(
-    ["as", "assert", "break", "case", "catch", "class", "continue", "def", "default", "do", "else", "enum", "extends", "false", "final", "finally", "for", "if", "import", "in", "instanceof", "interface", "new", "null", "package", "return", "super", "switch", "this", "throw", "throws", "trait", "true", "try", "void", "while"]
-)
+    {
+        "as", "assert", "break", "case", "catch", "class", "continue", "def", "default", "do",
+        "else", "enum", "extends", "false", "final", "finally", "for", "if", "import", "in",
+        "instanceof", "interface", "new", "null", "package", "return", "super", "switch", "this",
+        "throw", "throws", "trait", "true", "try", "void", "while",
+    }
+)  # fmt: skip
 
 
 class Token(msgspec.Struct, frozen=True):

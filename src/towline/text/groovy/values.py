@@ -1,8 +1,8 @@
 """Run-time values: what scripts hold, how they print, compare and count as true. Pure.
 
 null, booleans, integers, strings, lists and maps are Python's own; decimals are `Decimal`.
-Closures, map entries, exceptions and whatever the host lends are classes of this module, so that no Python
-attribute is ever reached from a script: there is no reflection to escape through.
+Closures, map entries, exceptions and whatever the host lends are classes of this module, so that
+no Python attribute is ever reached from a script: there is no reflection to escape through.
 """
 
 from __future__ import annotations
@@ -271,26 +271,22 @@ def no_such_method(target: object, method: str, arguments: list[Any]) -> Thrown:
 
 def type_name(value: object) -> str:
     """Simple class name of a value, for messages and `instanceof`."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "Boolean"
-        case int():
-            return "Integer" if -(2**31) <= value < 2**31 else "Long"
-        case Decimal():
-            return "BigDecimal"
-        case str():
-            return "String"
-        case list():
-            return "ArrayList"
-        case dict():
-            return "LinkedHashMap"
-        case ClosureValue():
-            return "Closure"
-        case HostObject():
-            return value.type_name
-    return "Object"
+    if isinstance(value, HostObject):
+        return value.type_name
+    if isinstance(value, int) and not isinstance(value, bool):
+        return "Integer" if -(2**31) <= value < 2**31 else "Long"
+    return _TYPE_NAMES.get(type(value), "Object")
+
+
+_TYPE_NAMES: dict[type, str] = {
+    type(None): "null",
+    bool: "Boolean",
+    Decimal: "BigDecimal",
+    str: "String",
+    list: "ArrayList",
+    dict: "LinkedHashMap",
+    ClosureValue: "Closure",
+}
 
 
 def truth(value: object) -> bool:

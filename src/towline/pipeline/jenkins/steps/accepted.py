@@ -11,8 +11,19 @@ from towline.text.groovy import Arguments
 
 # Functions whose call is a value: `string(name: 'A', value: 'b')` and the like.
 DESCRIBING = frozenset(
-    ["string", "text", "booleanParam", "choice", "password", "credentials", "run", "file", "usernamePassword", "usernameColonPassword", "sshUserPrivateKey", "gitUsernamePassword", "certificate", "zip", "scmGit", "gitSCM", "cloneOption", "localBranch", "cleanBeforeCheckout", "cleanAfterCheckout", "submodule", "pruneStaleBranch", "wipeWorkspace", "relativeTargetDirectory", "checkoutOption", "logRotator", "buildDiscarder", "disableConcurrentBuilds", "parameters", "pipelineTriggers", "cron", "pollSCM", "upstream", "githubPush", "disableResume", "durabilityHint", "rateLimitBuilds", "overrideIndexTriggers", "preserveStashes", "quietPeriod", "gitLabConnection", "githubProjectProperty", "githubProject", "agent", "nonresumable", "kubernetesAgent", "abortPrevious", "extendedChoice"]
-)
+    {
+        "string", "text", "booleanParam", "choice", "password", "credentials", "run", "file",
+        "usernamePassword", "usernameColonPassword", "sshUserPrivateKey", "gitUsernamePassword",
+        "certificate", "zip", "scmGit", "gitSCM", "cloneOption", "localBranch",
+        "cleanBeforeCheckout", "cleanAfterCheckout", "submodule", "pruneStaleBranch",
+        "wipeWorkspace", "relativeTargetDirectory", "checkoutOption", "logRotator",
+        "buildDiscarder", "disableConcurrentBuilds", "parameters", "pipelineTriggers", "cron",
+        "pollSCM", "upstream", "githubPush", "disableResume", "durabilityHint", "rateLimitBuilds",
+        "overrideIndexTriggers", "preserveStashes", "quietPeriod", "gitLabConnection",
+        "githubProjectProperty", "githubProject", "agent", "nonresumable", "kubernetesAgent",
+        "abortPrevious", "extendedChoice",
+    }
+)  # fmt: skip
 
 
 def describe_value(name: str, arguments: Arguments) -> dict[str, Any]:

@@ -255,13 +255,15 @@ async def _parallel(session: Session, call: StepCall) -> dict[str, Any]:
         return run
 
     names = list(branches)
-    return await in_parallel(session, names, [branch(name) for name in names], fail_fast)
+    bodies = [branch(name) for name in names]
+    return await in_parallel(session, names, bodies, fail_fast=fail_fast)
 
 
 async def in_parallel(
     session: Session,
     names: list[str],
     branches: list[Callable[[], Awaitable[Any]]],
+    *,
     fail_fast: bool,
 ) -> dict[str, Any]:
     """Runs branches at once; raises the most severe of their errors after all have ended."""

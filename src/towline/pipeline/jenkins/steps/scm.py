@@ -13,11 +13,16 @@ from towline.pipeline.jenkins.objects import ScmObject
 from towline.pipeline.jenkins.paths import inside_workspace
 from towline.pipeline.jenkins.session import Session
 from towline.pipeline.jenkins.steps.table import Step, step
-from towline.text.groovy import to_text
+from towline.text.groovy import Site, to_text
 
 _QUIET_EXTENSIONS = frozenset(
-    ["CloneOption", "cloneOption", "CleanBeforeCheckout", "cleanBeforeCheckout", "CleanCheckout", "cleanAfterCheckout", "WipeWorkspace", "wipeWorkspace", "PruneStaleBranch", "pruneStaleBranch", "CheckoutOption", "checkoutOption", "SubmoduleOption", "submodule"]
-)
+    {
+        "CloneOption", "cloneOption", "CleanBeforeCheckout", "cleanBeforeCheckout",
+        "CleanCheckout", "cleanAfterCheckout", "WipeWorkspace", "wipeWorkspace",
+        "PruneStaleBranch", "pruneStaleBranch", "CheckoutOption", "checkoutOption",
+        "SubmoduleOption", "submodule",
+    }
+)  # fmt: skip
 
 
 class _Wanted(msgspec.Struct, frozen=True):
@@ -31,13 +36,13 @@ class _Wanted(msgspec.Struct, frozen=True):
 async def _checkout(session: Session, call: StepCall) -> dict[str, str]:
     scm = call.value("scm")
     if isinstance(scm, ScmObject):
-        return await run_checkout(session, call, _Wanted(Checkout()))
+        return await checkout(session, call.site)
     if not isinstance(scm, dict):
         scm = {key: value for key, value in call.values.items() if key not in {"poll", "changelog"}}
     wanted = _git_scm(call, scm)
     for remark in wanted.remarks:
         session.log(f"checkout: {remark}", call.site)
-    return await run_checkout(session, call, wanted)
+    return await _run(session, call.site, wanted)
 
 
 def _git_scm(call: StepCall, scm: dict[Any, Any]) -> _Wanted:
@@ -98,12 +103,15 @@ async def _git(session: Session, call: StepCall) -> dict[str, str]:
         credentials_id=call.text("credentialsId"),
         local_branch=branch,
     )
-    return await run_checkout(session, call, _Wanted(command))
+    return await _run(session, call.site, _Wanted(command))
 
 
-async def run_checkout(session: Session, call: StepCall, wanted: _Wanted) -> dict[str, str]:
-    """Carries a checkout out and returns the `GIT_*` map."""
-    site = call.site
+async def checkout(session: Session, site: Site) -> dict[str, str]:
+    """`checkout scm`; returns the `GIT_*` map."""
+    return await _run(session, site, _Wanted(Checkout()))
+
+
+async def _run(session: Session, site: Site, wanted: _Wanted) -> dict[str, str]:
     if wanted.directory:
         state = site.state
         cwd = inside_workspace(wanted.directory, state.cwd, session.workspace)
@@ -112,11 +120,6 @@ async def run_checkout(session: Session, call: StepCall, wanted: _Wanted) -> dic
     variables = _variables(done, wanted.command.local_branch)
     session.checkout = {**session.checkout, **variables}
     return dict(variables)
-
-
-async def checkout_scm(session: Session, call: StepCall) -> dict[str, str]:
-    """`checkout scm`."""
-    return await run_checkout(session, call, _Wanted(Checkout()))
 
 
 def _variables(done: CheckedOut, local_branch: str) -> dict[str, str]:

@@ -27,13 +27,11 @@ def parse_json(text: str, meter: Meter) -> Any:
     try:
         return json.loads(text, parse_float=Decimal)
     except json.JSONDecodeError as error:
-        raise script_error(
-            "JsonException", f"line {error.lineno} column {error.colno}: {error.msg}"
-        )
-    except (ValueError, RecursionError):
-        raise script_error(
-            "JsonException", "the JSON text holds a number or a nesting out of bounds"
-        )
+        message = f"line {error.lineno} column {error.colno}: {error.msg}"
+        raise script_error("JsonException", message) from error
+    except (ValueError, RecursionError) as error:
+        message = "the JSON text holds a number or a nesting out of bounds"
+        raise script_error("JsonException", message) from error
 
 
 def format_json(value: Any, meter: Meter, indent: int | None = None) -> str:

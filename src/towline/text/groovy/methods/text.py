@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from decimal import Decimal, DecimalException
 from typing import Any
@@ -112,7 +113,7 @@ def _replace(frame: Frame, text: str, old: Any, new: Any) -> str:
     return text.replace(wanted, by)
 
 
-def _replace_pattern(count: int) -> Method:
+def _replace_pattern(count: int | None) -> Method:
     def apply(frame: Frame, text: str, pattern: Any, by: Any) -> Any:
         expression = pattern_text(pattern, frame.meter)
         if isinstance(by, ClosureValue):
@@ -123,20 +124,17 @@ def _replace_pattern(count: int) -> Method:
 
 
 def _replace_by_closure(
-    frame: Frame, text: str, pattern: str, by: ClosureValue, count: int
+    frame: Frame, text: str, pattern: str, by: ClosureValue, count: int | None
 ) -> Code:
     pieces: list[str] = []
-    position = done = size = 0
-    for match in regex.find_all(pattern, text, frame.meter):
-        if done == count:
-            break
+    position = size = 0
+    for match in itertools.islice(regex.find_all(pattern, text, frame.meter), count):
         groups = [match.group(number) for number in range(match.group_count + 1)]
         value = yield frame.call(by, *(groups if by.arity > 1 else groups[:1]))
         pieces += [text[position : match.start], to_text(value, frame.meter)]
         size += len(pieces[-1]) + len(pieces[-2])
         frame.meter.require_text(size)
         position = match.end
-        done += 1
     return frame.meter.text("".join([*pieces, text[position:]]))
 
 
@@ -281,7 +279,7 @@ STRING: dict[str, Method] = {
     "readLines": Method(lambda frame, text: _pieces(frame, text.splitlines())),
     "toList": Method(lambda frame, text: cast(text, "List", frame.meter)),
     "replace": Method(_replace, 2, 2),
-    "replaceAll": _replace_pattern(-1),
+    "replaceAll": _replace_pattern(None),
     "replaceFirst": _replace_pattern(1),
     "contains": Method(lambda frame, text, part: to_text(part, frame.meter) in text, 1, 1),
     "startsWith": Method(lambda f, text, part: text.startswith(to_text(part, f.meter)), 1, 1),

@@ -1,0 +1,1 @@
+"""Declarative pipelines: `pipeline { }` read into a model, checked, and run. Pure."""

@@ -1,0 +1,153 @@
+import copy
+
+import pytest
+
+from towline.kube.refs import GroupVersionKind
+from towline.kube.schema.structural import (
+    check_crd,
+    crd_defaults,
+    crd_kinds,
+    established_status,
+)
+
+
+def crd(**changes):
+    spec = {
+        "group": "example.com",
+        "scope": "Namespaced",
+        "names": {
+            "plural": "widgets",
+            "kind": "Widget",
+            "shortNames": ["w"],
+            "categories": ["all"],
+        },
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {
+                    "openAPIV3Schema": {
+                        "type": "object",
+                        "properties": {"spec": {"type": "object"}},
+                    }
+                },
+                "subresources": {"status": {}, "scale": {"specReplicasPath": ".spec.replicas"}},
+            }
+        ],
+        **changes,
+    }
+    return crd_defaults(
+        {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": "widgets.example.com"},
+            "spec": spec,
+        }
+    )
+
+
+def version(name="v1", schema=None, **fields):
+    schema = schema or {"type": "object"}
+    return {
+        "name": name,
+        "served": True,
+        "storage": name == "v1",
+        "schema": {"openAPIV3Schema": schema},
+        **fields,
+    }
+
+
+def with_property(**schema):
+    return {"type": "object", "properties": {"x": schema}}
+
+
+def test_names_are_filled_in():
+    spec = crd()["spec"]
+    assert spec["names"]["singular"] == "widget"
+    assert spec["names"]["listKind"] == "WidgetList"
+    assert spec["conversion"] == {"strategy": "None"}
+    assert check_crd(crd()) == []
+
+
+def test_a_definition_becomes_kinds():
+    versions = [version("v1alpha1"), version("v1"), version("v2beta1"), version("v2", served=False)]
+    kinds = crd_kinds(crd(versions=versions))
+    assert [kind.gvk.version for kind in kinds] == ["v1", "v2beta1", "v1alpha1"]
+    (kind,) = crd_kinds(crd())
+    assert kind.gvk == GroupVersionKind("example.com", "v1", "Widget")
+    assert (kind.resource, kind.singular, kind.short_names) == ("widgets", "widget", ("w",))
+    assert kind.namespaced
+    assert kind.subresources.keys() == {"status", "scale"}
+    assert kind.subresources["scale"].gvk.kind == "Scale"
+    assert kind.schema.properties["metadata"].properties["finalizers"].list_type == "set"
+
+
+def test_the_status_is_established_at_once_and_keeps_its_times():
+    first = established_status(crd(), "2024-01-01T00:00:00Z")
+    assert [(c["type"], c["status"], c["reason"]) for c in first["conditions"]] == [
+        ("NamesAccepted", "True", "NoConflicts"),
+        ("Established", "True", "InitialNamesAccepted"),
+    ]
+    assert first["storedVersions"] == ["v1"]
+    assert first["acceptedNames"]["listKind"] == "WidgetList"
+    again = established_status({**crd(), "status": first}, "2025-01-01T00:00:00Z")
+    assert again == first
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"group": "example"}, 'metadata.name: Invalid value: "widgets.example.com": must be spec.names.plural+"."+spec.group'),
+        ({"group": "example"}, 'spec.group: Invalid value: "example": should be a domain with at least one dot'),
+        ({"scope": "World"}, 'spec.scope: Unsupported value: "World": supported values: "Cluster", "Namespaced"'),
+        ({"scope": ""}, "spec.scope: Required value"),
+        ({"names": {"plural": "widgets"}}, "spec.names.kind: Required value"),
+        ({"versions": []}, "spec.versions: Required value: must have at least one version"),
+        ({"versions": [version("v2")]}, 'spec.versions: Invalid value: ["v2"]: must have exactly one version marked as storage version'),
+        ({"versions": [version(), version()]}, 'spec.versions[1].name: Duplicate value: "v1"'),
+        ({"versions": [version(schema={"type": "string"})]}, 'spec.validation.openAPIV3Schema.type: Invalid value: "string": must be object at the root'),
+        ({"versions": [version(schema={"description": "x"})]}, "spec.validation.openAPIV3Schema.type: Required value: must not be empty at the root"),
+        ({"versions": [version(schema=with_property())]}, "spec.validation.openAPIV3Schema.properties[x].type: Required value: must not be empty for specified object fields"),
+        ({"versions": [version(schema=with_property(type="array"))]}, "spec.validation.openAPIV3Schema.properties[x].items: Required value: must be specified"),
+        ({"versions": [version(schema=with_property(type="array", items={}))]}, "spec.validation.openAPIV3Schema.properties[x].items.type: Required value: must not be empty for specified array items"),
+        ({"versions": [version(schema=with_property(type="object", **{"$ref": "#/x"}))]}, "spec.validation.openAPIV3Schema.properties[x].$ref: Forbidden: $ref is not supported"),
+        ({"versions": [version(schema=with_property(type="string", default=1))]}, "spec.validation.openAPIV3Schema.properties[x].default: Invalid value: 1"),
+        ({"versions": [version(schema=with_property(type="object", anyOf=[{"default": 1}]))]}, "spec.validation.openAPIV3Schema.properties[x].anyOf[0].default: Forbidden: must be empty to be structural"),
+        ({"versions": [{**version(), "schema": None}]}, "spec.versions[0].schema.openAPIV3Schema: Required value: schemas are required"),
+        ({"preserveUnknownFields": True}, "spec.preserveUnknownFields: Invalid value: true: must be false in order to use defaults in the schema"),
+    ],
+)  # fmt: skip
+def test_wrong_definitions_are_refused(changes, message):
+    assert any(str(error).startswith(message) for error in check_crd(crd(**changes)))
+
+
+def test_map_lists_need_sound_keys():
+    def problems(**items):
+        schema = with_property(
+            type="array",
+            items={"type": "object", **items},
+            **{"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+        )
+        return [str(error) for error in check_crd(crd(versions=[version(schema=schema)]))]
+
+    named = {"name": {"type": "string"}}
+    assert problems(properties=named, required=["name"]) == []
+    assert "must all be names of item properties" in problems(properties={})[0]
+    assert "must have a default or be a required property" in problems(properties=named)[0]
+
+
+def test_deep_schemas_are_refused():
+    schema = {"type": "object"}
+    for _ in range(100):
+        schema = {"type": "object", "properties": {"a": schema}}
+    errors = check_crd(crd(versions=[version(schema=schema)]))
+    assert "must not be nested more than" in str(errors[0])
+
+
+def test_identity_does_not_change():
+    new = copy.deepcopy(crd())
+    new["spec"]["scope"] = "Cluster"
+    assert [str(error) for error in check_crd(new, crd())] == [
+        'spec.scope: Invalid value: "Cluster": field is immutable'
+    ]
