@@ -42,7 +42,7 @@ class Recorder:
             return answer(command, context)
         return answer if answer is not None else self._default(command)
 
-    def _default(self, command: c.Command) -> Any:
+    def _default(self, command: c.Command) -> Any:  # noqa: C901, PLR0911  # one line per command
         match command:
             case c.Sh():
                 return self._sh(command)

@@ -75,11 +75,12 @@ def _check_signature(node: Call, name: str, signature: Signature, found: Finding
         found.error(node.at, f"{name} needs a block: {name}(...) {{ ... }}")
     if signature.body == "no" and block is not None and node.trailing:
         found.error(node.at, f"{name} takes no block")
-    spread = any(not isinstance(item, tree.Literal) for item in positional)
+    # A single value that is no constant may be a map of named arguments.
+    unclear = len(positional) == 1 and not isinstance(positional[0], tree.Literal)
+    given = {*values, signature.unnamed} if positional else set(values)
     for parameter in signature.required:
-        if parameter not in values and not (positional and parameter == signature.unnamed):
-            if not (spread and len(positional) == 1):
-                found.error(node.at, f"{name}: missing required parameter '{parameter}'")
+        if parameter not in given and not unclear:
+            found.error(node.at, f"{name}: missing required parameter '{parameter}'")
     if not signature.lenient:
         for parameter in sorted(set(values) - set(signature.parameters)):
             known = ", ".join(signature.parameters) or "none"

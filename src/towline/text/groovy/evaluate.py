@@ -310,7 +310,8 @@ def _call_member(node: tree.Call, callee: tree.Property, scope: Scope) -> Code:
     if callee.spread and isinstance(target, list):
         found = []
         for item in target:
-            found.append((yield call_method(item, name, arguments, callee.at, scope)))
+            value = yield call_method(item, name, arguments, callee.at, scope)
+            found.append(value)
         return found
     return (yield call_method(target, name, arguments, callee.at, scope))
 

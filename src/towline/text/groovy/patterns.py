@@ -98,14 +98,8 @@ class MatcherValue(HostObject):
                 return self._current is not None
             case "group":
                 return self._group(arguments.positional)
-            case "groupCount":
-                return self._group_count()
-            case "getCount" | "size":
-                return len(self.matches())
-            case "hasGroup":
-                return self._group_count() > 0
-            case "start" | "end" if self._current is not None:
-                return self._current.start if method == "start" else self._current.end
+            case "groupCount" | "getCount":
+                return self._group_count() if method == "groupCount" else len(self.matches())
             case "replaceAll" if len(arguments.positional) == 1:
                 replacement = to_text(arguments.positional[0], self._meter)
                 return replace(self._text, self._pattern, replacement, self._meter)

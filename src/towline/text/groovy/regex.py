@@ -104,7 +104,7 @@ class _Machine:
         if self.steps > _MAX_STEPS:
             raise LimitError("a regular expression needs too much work")
 
-    def _search(
+    def _search(  # noqa: C901, PLR0912  # one branch per instruction reads best in one place
         self, code: tuple[Instruction, ...], start: int, slots: Spans, *, whole: bool
     ) -> Spans | None:
         """Runs a program from one position; the slots of the first way to match."""

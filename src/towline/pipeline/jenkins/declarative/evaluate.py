@@ -64,9 +64,11 @@ class _Run:
         error: Thrown | None = None
         inner = site
         try:
-            async with self.blocks.agent(self.model.agent, site, self._checkout) as placed:
-                async with self.blocks.environment(self.model.environment, placed) as inner:
-                    error = await self._stages_and_post(inner)
+            async with (
+                self.blocks.agent(self.model.agent, site, self._checkout) as placed,
+                self.blocks.environment(self.model.environment, placed) as inner,
+            ):
+                error = await self._stages_and_post(inner)
         except Thrown as thrown:
             error = thrown
             if self.model.post and inner is site:

@@ -1,4 +1,4 @@
-"""Reads the statements of a declarative block: sections, entries, and what must not be there. Pure."""
+"""Reads the statements of declarative blocks: sections, and what must not be there. Pure."""
 
 from __future__ import annotations
 

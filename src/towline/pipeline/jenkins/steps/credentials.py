@@ -48,10 +48,11 @@ async def _with_credentials(session: Session, call: StepCall) -> Any:
     opened: list[Bound] = []
     try:
         for binding in bindings:
-            opened.append(await open_binding(session, call.site, binding))
+            bound = await open_binding(session, call.site, binding)
+            opened.append(bound)
         state: Surroundings = call.site.state
-        variables = {name: value for bound in opened for name, value in bound.variables.items()}
-        secrets = {name: value for bound in opened for name, value in bound.secrets.items()}
+        variables = {name: value for item in opened for name, value in item.variables.items()}
+        secrets = {name: value for item in opened for name, value in item.secrets.items()}
         inside = state.inside(
             overlay=state.with_variables(variables), secrets={**state.secrets, **secrets}
         )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Callable
 from typing import Any
 
+from towline.text.groovy.methods.sorting import sorted_items
 from towline.text.groovy.methods.table import Code, Frame, Method, closure, integer
-from towline.text.groovy.operators import binary, compare, distinct, equals, is_case
+from towline.text.groovy.operators import binary, distinct, equals, is_case
 from towline.text.groovy.values import (
     ClosureValue,
     Entry,
@@ -36,7 +36,8 @@ def _each_with_index(frame: Frame, items: list[Any], body: Any) -> Code:
 def _collect(frame: Frame, items: list[Any], body: Any = None) -> Code:
     found: list[Any] = []
     for item in list(items):
-        found.append(item if body is None else (yield frame.call(closure(body), item)))
+        value = item if body is None else (yield frame.call(closure(body), item))
+        found.append(value)
     frame.meter.room_for_items(len(found))
     return found
 
@@ -67,7 +68,8 @@ def _find_index(frame: Frame, items: list[Any], body: Any) -> Code:
 def _find_all(frame: Frame, items: list[Any], body: Any = None) -> Code:
     found = []
     for item in list(items):
-        if truth(item if body is None else (yield frame.call(closure(body), item))):
+        value = item if body is None else (yield frame.call(closure(body), item))
+        if truth(value):
             found.append(item)
     return found
 
@@ -163,46 +165,6 @@ def put_entry(found: dict[Any, Any], entry: Any) -> None:
         found[map_key(entry.key)] = entry.value
     else:
         raise script_error("IllegalArgumentException", "collectEntries needs [key, value] or a map")
-
-
-def sorted_items(frame: Frame, items: list[Any], by: ClosureValue | None) -> Code:
-    """The items in order: natural, by a key (one parameter) or by a comparison (two)."""
-    order = functools.cmp_to_key(lambda first, second: compare(first, second, frame.meter))
-    if by is None:
-        return sorted(items, key=order)
-    if by.arity >= 2:
-        ordered = yield _merge_sort(frame, list(items), by)
-        return ordered
-    keyed = []
-    for item in items:
-        keyed.append(((yield frame.call(by, item)), item))
-    return [item for _, item in sorted(keyed, key=lambda pair: order(pair[0]))]
-
-
-def _merge_sort(frame: Frame, items: list[Any], by: ClosureValue) -> Code:
-    runs = [[item] for item in items]
-    while len(runs) > 1:
-        merged: list[list[Any]] = []
-        for index in range(0, len(runs) - 1, 2):
-            merged.append((yield _merge(frame, runs[index], runs[index + 1], by)))
-        if len(runs) % 2:
-            merged.append(runs[-1])
-        runs = merged
-    return runs[0] if runs else []
-
-
-def _merge(frame: Frame, left: list[Any], right: list[Any], by: ClosureValue) -> Code:
-    found: list[Any] = []
-    first = second = 0
-    while first < len(left) and second < len(right):
-        order = yield frame.call(by, left[first], right[second])
-        if integer(order) <= 0:
-            found.append(left[first])
-            first += 1
-        else:
-            found.append(right[second])
-            second += 1
-    return found + left[first:] + right[second:]
 
 
 def _sort(frame: Frame, items: list[Any], *arguments: Any) -> Code:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from towline.text.groovy.methods.lists import put_entry, sorted_items
+from towline.text.groovy.methods.lists import put_entry
+from towline.text.groovy.methods.sorting import sorted_items
 from towline.text.groovy.methods.table import Code, Frame, Method, closure
 from towline.text.groovy.operators import binary, equals
 from towline.text.groovy.values import Entry, map_key, script_error, to_text, truth
@@ -41,7 +42,8 @@ def _each_with_index(frame: Frame, items: Map, body: Any) -> Code:
 def _collect(frame: Frame, items: Map, body: Any) -> Code:
     found = []
     for entry in _entries(items):
-        found.append((yield _apply(frame, body, entry)))
+        value = yield _apply(frame, body, entry)
+        found.append(value)
     return found
 
 
