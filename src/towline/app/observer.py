@@ -40,6 +40,8 @@ class LineageObserver(EngineObserver):
 
     def healthy(self, app: str, revision: str, at: dt.datetime) -> None:
         """Synced at the revision, and Healthy."""
+        # The first mark stays. This one counts only if a crash came between sync and its mark.
+        self._put(revision, "sync", at, "seen when the application was healthy")
         self._put(revision, "ready", at, f"application {app}")
 
     def drift(self, app: str, key: ObjectKey, kind: Drift, at: dt.datetime) -> None:

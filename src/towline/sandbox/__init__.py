@@ -1,7 +1,8 @@
 """Child processes: limits, signals, buildah, base images."""
 
 from towline.sandbox.base_images import BaseImages, Candidate, ImageSource
-from towline.sandbox.buildah import Builder, BuilderOptions, BuildRequest
+from towline.sandbox.build_request import BuildRequest
+from towline.sandbox.buildah import Builder, BuilderOptions
 from towline.sandbox.leftovers import reap
 from towline.sandbox.pip_settings import PipSettings, machine_settings
 from towline.sandbox.process import Child, Completed, Grace, Limits, run, spawn

@@ -17,9 +17,9 @@ from typing import Any
 
 import msgspec
 
-from towline.errors import CommandError, InputError, NotFoundError
+from towline.errors import CommandError, NotFoundError
 from towline.sandbox import process
-from towline.sandbox.docker_arguments import BuildArguments
+from towline.sandbox.build_request import BuildRequest, locate
 from towline.sandbox.dockerfile import mark_stages
 from towline.sandbox.leftovers import reap
 from towline.sandbox.pip_settings import (
@@ -59,28 +59,6 @@ class BuilderOptions(msgspec.Struct, frozen=True, kw_only=True):
     def proxies_of(cls, environment: Mapping[str, str]) -> dict[str, str]:
         """The proxy variables in an environment."""
         return {name: environment[name] for name in _PROXIES if name in environment}
-
-
-class BuildRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One image build.
-
-    Attributes:
-        image: Name that the image gets.
-        arguments: As `docker build` was asked.
-        directory: Where that was asked.
-        workspace: Nothing outside this folder is read.
-        constraints: pip constraint lines.
-        extra_arguments: Build arguments in addition; those of `arguments` win.
-        substitutes: Base image -> image to be used in its place.
-    """
-
-    image: str
-    arguments: BuildArguments
-    directory: Path
-    workspace: Path
-    constraints: tuple[str, ...] = ()
-    extra_arguments: dict[str, str] = {}
-    substitutes: dict[str, str] = {}
 
 
 class Builder:
@@ -384,33 +362,6 @@ class Builder:
         finally:
             await asyncio.shield(self.remove_container(name))
         return done.exit_code == 0
-
-
-def locate(request: BuildRequest) -> tuple[Path, Path]:
-    """The real context directory and Dockerfile of a request.
-
-    Raises:
-        InputError: One of them leaves the workspace or does not exist.
-    """
-    asked = request.arguments
-    workspace = request.workspace.resolve()
-    context = _inside(request.directory / asked.context, workspace, asked.context)
-    if not context.is_dir():
-        raise InputError(f"build context {asked.context} is not a directory", field="docker.build")
-    named = request.directory / asked.file if asked.file else context / "Dockerfile"
-    if not asked.file and not named.exists() and (context / "Containerfile").exists():
-        named = context / "Containerfile"
-    dockerfile = _inside(named, workspace, asked.file or "Dockerfile")
-    if not dockerfile.is_file():
-        raise InputError(f"{asked.file or 'Dockerfile'} does not exist", field="docker.build")
-    return context, dockerfile
-
-
-def _inside(path: Path, workspace: Path, shown: str) -> Path:
-    resolved = path.resolve()
-    if not resolved.is_relative_to(workspace):
-        raise InputError(f"{shown} leads out of the workspace", field="docker.build")
-    return resolved
 
 
 def _transport(insecure: bool, authfile: Path | None) -> list[str]:

@@ -16,7 +16,8 @@ import msgspec
 
 from towline.errors import NotFoundError
 from towline.sandbox import dpkg, root_archive
-from towline.sandbox.buildah import Builder, BuildRequest, Say
+from towline.sandbox.build_request import BuildRequest
+from towline.sandbox.buildah import Builder, Say
 from towline.sandbox.docker_arguments import BuildArguments
 
 LABEL = "dev.towline.stand-in"

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,7 +41,7 @@ from towline.kube.status import ApiError
         ("example.com/x in ()", {"example.com/x": ""}, True),
     ],
 )
-def test_label_selectors_match(text, labels, expected):
+def test_label_selectors_match(text: Any, labels: Any, expected: Any) -> None:
     assert parse_label_selector(text).matches(labels) is expected
 
 
@@ -61,7 +63,7 @@ def test_label_selectors_match(text, labels, expected):
         ("a>x", "the value must be an integer"),
     ],
 )
-def test_malformed_label_selectors_are_bad_requests(text, message):
+def test_malformed_label_selectors_are_bad_requests(text: Any, message: Any) -> None:
     with pytest.raises(ApiError) as caught:
         parse_label_selector(text)
     assert caught.value.code == 400
@@ -69,7 +71,7 @@ def test_malformed_label_selectors_are_bad_requests(text, message):
 
 
 @given(st.text(alphabet="ab=!,() <>in\t-", max_size=30))
-def test_any_text_is_parsed_or_refused(text):
+def test_any_text_is_parsed_or_refused(text: Any) -> None:
     try:
         selector = parse_label_selector(text)
     except ApiError:
@@ -77,7 +79,7 @@ def test_any_text_is_parsed_or_refused(text):
     assert parse_label_selector(str(selector)).matches({}) == selector.matches({})
 
 
-def test_selectors_inside_objects():
+def test_selectors_inside_objects() -> None:
     selector = label_selector_of(
         {
             "matchLabels": {"app": "x"},
@@ -104,7 +106,7 @@ def test_selectors_inside_objects():
         {"key": "a", "operator": "Exists", "values": ["x"]},
     ],
 )
-def test_wrong_expressions_are_bad_requests(expression):
+def test_wrong_expressions_are_bad_requests(expression: Any) -> None:
     with pytest.raises(ApiError, match=r"operator|values"):
         label_selector_of({"matchExpressions": [expression]})
 
@@ -119,12 +121,12 @@ def test_wrong_expressions_are_bad_requests(expression):
         ("a=", [("a", "=", "")]),
     ],
 )
-def test_field_selectors(text, expected):
+def test_field_selectors(text: Any, expected: Any) -> None:
     assert parse_field_selector(text) == expected
 
 
 @pytest.mark.parametrize("text", ["a", r"a=\x", "a=b=c", "a=\\"])
-def test_malformed_field_selectors_are_bad_requests(text):
+def test_malformed_field_selectors_are_bad_requests(text: Any) -> None:
     with pytest.raises(ApiError) as caught:
         parse_field_selector(text)
     assert caught.value.code == 400

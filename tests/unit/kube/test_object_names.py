@@ -1,4 +1,6 @@
+# ruff: noqa: E501  # one case per line reads best
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -6,12 +8,12 @@ from towline.kube import names
 
 
 @pytest.mark.parametrize("name", ["a", "a-b", "a.b", "0", "x" * 253])
-def test_subdomains_are_accepted(name):
+def test_subdomains_are_accepted(name: Any) -> None:
     assert names.subdomain_problems(name) == []
 
 
 @pytest.mark.parametrize("name", ["", "A", "a_b", "-a", "a-", "a..b", "a/b", "ä", "a\n"])
-def test_other_names_are_refused_with_the_usual_text(name):
+def test_other_names_are_refused_with_the_usual_text(name: Any) -> None:
     (problem,) = names.subdomain_problems(name)
     assert problem == (
         "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
@@ -20,7 +22,7 @@ def test_other_names_are_refused_with_the_usual_text(name):
     )
 
 
-def test_long_names_are_refused():
+def test_long_names_are_refused() -> None:
     assert names.subdomain_problems("x" * 254) == ["must be no more than 253 bytes"]
     assert names.label_problems("x" * 64) == ["must be no more than 63 bytes"]
     assert names.label_value_problems("x" * 64) == ["must be no more than 63 bytes"]
@@ -43,12 +45,12 @@ def test_long_names_are_refused():
         (names.config_key_problems, "a_b", "..a"),
     ],
 )
-def test_each_kind_of_name_has_its_rule(check, good, bad):
+def test_each_kind_of_name_has_its_rule(check: Any, good: Any, bad: Any) -> None:
     assert check(good) == []
     assert check(bad)
 
 
-def test_generated_names_keep_the_prefix_and_fit_a_label():
+def test_generated_names_keep_the_prefix_and_fit_a_label() -> None:
     name = names.generated_name("x" * 80 + "-", Random(1))
     assert len(name) == 63
     assert set(name[-5:]) <= set(names.SUFFIX_ALPHABET)

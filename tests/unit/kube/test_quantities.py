@@ -1,4 +1,5 @@
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -43,14 +44,14 @@ from towline.kube import quantity
         (5000, "5k"),
     ],
 )
-def test_the_canonical_text_is_what_the_api_shows(text, expected):
+def test_the_canonical_text_is_what_the_api_shows(text: Any, expected: Any) -> None:
     assert quantity.canonical(text) == expected
 
 
 @pytest.mark.parametrize(
     "text", ["", "abc", "1.2.3", "1 Gi", "K", "1Zi", "1e", "0x10", "1" * 100, True, None, []]
 )
-def test_what_is_no_quantity_is_refused(text):
+def test_what_is_no_quantity_is_refused(text: Any) -> None:
     with pytest.raises(InputError, match="quantit"):
         quantity.canonical(text)
     with pytest.raises(InputError):
@@ -60,7 +61,7 @@ def test_what_is_no_quantity_is_refused(text):
 @pytest.mark.parametrize(
     ("text", "value"), [("100m", "0.1"), ("1Ki", "1024"), ("2k", "2000"), ("1e-3", "0.001")]
 )
-def test_values_are_exact(text, value):
+def test_values_are_exact(text: Any, value: Any) -> None:
     assert quantity.parse(text) == Decimal(value)
 
 
@@ -68,7 +69,7 @@ def test_values_are_exact(text, value):
     st.integers(-(10**6), 10**6),
     st.sampled_from(["", "m", "k", "M", "G", "Ki", "Mi", "Gi", "u", "e3", "E-3"]),
 )
-def test_the_canonical_text_keeps_the_value_and_is_a_fixed_point(number, suffix):
+def test_the_canonical_text_keeps_the_value_and_is_a_fixed_point(number: Any, suffix: Any) -> None:
     text = f"{number}{suffix}"
     canonical = quantity.canonical(text)
     assert quantity.parse(canonical) == quantity.parse(text)

@@ -1,4 +1,6 @@
+# ruff: noqa: E501  # one case per line reads best
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -13,7 +15,7 @@ CREATED = "2024-01-01T00:00:00Z"
 APPS, CORE = "apps", ""
 
 
-def cells(group, kind, **obj):
+def cells(group: Any, kind: Any, **obj: Any) -> Any:
     gvk = GroupVersionKind(group, "v1", kind)
     metadata = {"name": "x", "creationTimestamp": CREATED, **obj.pop("metadata", {})}
     found = row(gvk, {"metadata": metadata, **obj}, NOW)
@@ -31,11 +33,11 @@ def cells(group, kind, **obj):
         (63071999, "729d"), (63072000, "2y"), (94694400, "3y1d"), (252288000, "8y"),
     ],
 )  # fmt: skip
-def test_ages_read_as_in_kubectl(seconds, text):
+def test_ages_read_as_in_kubectl(seconds: Any, text: Any) -> None:
     assert human_duration(seconds) == text
 
 
-def container(name="a", restarts=0, ready=False, **state):
+def container(name: Any = "a", restarts: Any = 0, ready: Any = False, **state: Any) -> Any:
     return {"name": name, "restartCount": restarts, "ready": ready, "state": state}
 
 
@@ -78,13 +80,13 @@ def container(name="a", restarts=0, ready=False, **state):
         ),
     ],
 )  # fmt: skip
-def test_pods(status, expected):
+def test_pods(status: Any, expected: Any) -> None:
     spec = {"containers": [{"name": "a"}], "initContainers": [{"name": "i"}]}
     found = cells(CORE, "Pod", spec=spec, status=status)
     assert (found["Ready"], found["Status"], found["Restarts"]) == expected
 
 
-def test_a_pod_that_restarted_says_when():
+def test_a_pod_that_restarted_says_when() -> None:
     status = {
         "phase": "Running",
         "podIP": "10.0.0.1",
@@ -101,7 +103,7 @@ def test_a_pod_that_restarted_says_when():
     assert found["Age"] == "60m"
 
 
-def test_pods_that_go_or_went():
+def test_pods_that_go_or_went() -> None:
     deleted = {"deletionTimestamp": CREATED}
     assert (
         cells(CORE, "Pod", metadata=deleted, status={"phase": "Running"})["Status"] == "Terminating"
@@ -114,7 +116,7 @@ def test_pods_that_go_or_went():
     assert row_conditions(gvk, {"status": {"phase": "Running"}}) == []
 
 
-def test_sidecars_count_as_containers():
+def test_sidecars_count_as_containers() -> None:
     spec = {
         "containers": [{"name": "a"}],
         "initContainers": [{"name": "s", "restartPolicy": "Always"}],
@@ -131,7 +133,7 @@ TEMPLATE = {"spec": {"containers": [{"name": "c", "image": "i"}, {"name": "d", "
 SELECTOR = {"matchLabels": {"a": "b"}, "matchExpressions": [{"key": "x", "operator": "Exists"}]}
 
 
-def test_workloads():
+def test_workloads() -> None:
     spec = {"replicas": 3, "template": TEMPLATE, "selector": SELECTOR}
     found = cells(APPS, "Deployment", spec=spec, status={"readyReplicas": 2, "updatedReplicas": 3})
     assert found == {
@@ -145,7 +147,7 @@ def test_workloads():
     assert (found["Ready"], found["Node Selector"]) == (1, "<none>")
 
 
-def test_jobs():
+def test_jobs() -> None:
     done = {"conditions": [{"type": "Complete", "status": "True"}], "succeeded": 1,
             "startTime": CREATED, "completionTime": "2024-01-01T00:01:00Z"}  # fmt: skip
     found = cells("batch", "Job", spec={"completions": 1}, status=done)
@@ -156,7 +158,7 @@ def test_jobs():
     assert (found["Suspend"], found["Active"], found["Last Schedule"]) == (False, 0, "<none>")
 
 
-def test_network_kinds():
+def test_network_kinds() -> None:
     spec = {
         "type": "LoadBalancer", "clusterIP": "10.0.0.1", "clusterIPs": ["10.0.0.1"],
         "ports": [{"port": 80, "nodePort": 30080, "protocol": "TCP"}], "selector": {"a": "b"},
@@ -180,7 +182,7 @@ def test_network_kinds():
     assert cells("networking.k8s.io", "Ingress", spec={})["Hosts"] == "*"
 
 
-def test_cluster_kinds():
+def test_cluster_kinds() -> None:
     found = cells(
         CORE, "Node",
         metadata={"labels": {"node-role.kubernetes.io/control-plane": ""}},
@@ -205,19 +207,19 @@ def test_cluster_kinds():
     assert lease["Holder"] == "h"
 
 
-def test_every_kind_prints_an_empty_object():
+def test_every_kind_prints_an_empty_object() -> None:
     for kind in load_catalog().kinds():
         found = row(kind.gvk, {"metadata": {"name": "x"}}, NOW)
         assert len(found) == len(columns(kind.gvk))
 
 
-def test_kinds_without_a_printer_show_when_they_were_made():
+def test_kinds_without_a_printer_show_when_they_were_made() -> None:
     assert cells(CORE, "LimitRange") == {"Name": "x", "Created At": CREATED}
     gvk = GroupVersionKind("apiextensions.k8s.io", "v1", "CustomResourceDefinition")
     assert [c["name"] for c in columns(gvk)] == ["Name", "Created At"]
 
 
-def test_custom_columns():
+def test_custom_columns() -> None:
     gvk = GroupVersionKind("argoproj.io", "v1alpha1", "Application")
     given = [
         {"name": "Sync", "type": "string", "jsonPath": ".status.sync.status"},
@@ -253,6 +255,6 @@ def test_custom_columns():
         ("nonsense(", []),
     ],
 )
-def test_simple_paths(path, expected):
+def test_simple_paths(path: Any, expected: Any) -> None:
     obj = {"a": {"b": 1, "x.y": 2}, "l": [{"t": "A", "v": 4}, {"t": "B", "v": 5}]}
     assert find(obj, path) == expected

@@ -21,7 +21,8 @@ from towline.pipeline.commands import (
     StepContext,
 )
 from towline.sandbox import BaseImages, Builder, BuildRequest
-from towline.sandbox.buildah import Say, locate
+from towline.sandbox.build_request import locate
+from towline.sandbox.buildah import Say
 from towline.sandbox.docker_arguments import parse_build
 
 _PUSH_ATTEMPTS = 3

@@ -53,6 +53,11 @@ class Watcher:
         self._ended = False
         self._ready = asyncio.Event()
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will be queued."""
+        return self._ended
+
     # Filled by the store
 
     def offer(self, change: Change) -> None:
@@ -232,6 +237,8 @@ async def _events(
             if batch:
                 yield batch
             now = loop.time()
+            if watcher.ended:
+                continue
             if now >= end:
                 if options.bookmarks:
                     watcher.bookmark(store.revision)

@@ -115,9 +115,11 @@ class Api:
     async def get(self, url: str, **headers: str) -> Reply:
         return await self.request("GET", url, headers=headers)
 
-    async def events(self, url: str, **headers: str) -> AsyncIterator[dict[str, Any]]:
-        """The events of a watch."""
-        call = self.start("GET", url, headers=headers)
+    def events(self, url: str, **headers: str) -> AsyncIterator[dict[str, Any]]:
+        """The events of a watch that starts now."""
+        return self._events(self.start("GET", url, headers=headers))
+
+    async def _events(self, call: Call) -> AsyncIterator[dict[str, Any]]:
         left = b""
         try:
             while (chunk := await call.chunks.get()) is not None:

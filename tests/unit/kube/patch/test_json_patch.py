@@ -1,4 +1,5 @@
 import copy
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ DOC = {"a": {"b": [1, 2, 3]}, "x/y": 1, "m~n": 2}
         ({"op": "replace", "path": "", "value": {}}, {}),
     ],
 )
-def test_operations(operation, expected):
+def test_operations(operation: Any, expected: Any) -> None:
     before = copy.deepcopy(DOC)
     assert apply_json_patch(DOC, [operation]) == expected
     assert before == DOC
@@ -47,14 +48,14 @@ def test_operations(operation, expected):
         {"op": "remove", "path": ""},
     ],
 )
-def test_impossible_operations_are_refused(operation):
+def test_impossible_operations_are_refused(operation: Any) -> None:
     with pytest.raises(ApiError) as caught:
         apply_json_patch(DOC, [operation])
     assert caught.value.code == 422
     assert caught.value.message.startswith("the server rejected our request")
 
 
-def test_a_patch_has_bounds_and_a_shape():
+def test_a_patch_has_bounds_and_a_shape() -> None:
     test = {"op": "test", "path": "/x~1y", "value": 1}
     with pytest.raises(ApiError) as caught:
         apply_json_patch(DOC, [test] * 10_001)

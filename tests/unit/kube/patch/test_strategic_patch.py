@@ -1,4 +1,6 @@
+# one case per line reads best
 import copy
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +15,7 @@ POD = load_catalog().kind(GroupVersionKind("", "v1", "Pod")).schema
 DEPLOYMENT = load_catalog().kind(GroupVersionKind("apps", "v1", "Deployment")).schema
 
 
-def spec(**fields):
+def spec(**fields: Any) -> Any:
     return {"spec": fields}
 
 
@@ -123,14 +125,14 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_pod_patches(case):
+def test_pod_patches(case: Any) -> None:
     doc, patch, expected = CASES[case]
     before = copy.deepcopy((doc, patch))
     assert apply_strategic_patch(doc, patch, POD) == expected
     assert (doc, patch) == before
 
 
-def test_a_strategy_keeps_only_retained_keys():
+def test_a_strategy_keeps_only_retained_keys() -> None:
     doc = spec(strategy={"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}})
     patch = spec(strategy={"type": "Recreate", "$retainKeys": ["type"]})
     assert apply_strategic_patch(doc, patch, DEPLOYMENT) == spec(strategy={"type": "Recreate"})
@@ -148,7 +150,7 @@ def test_a_strategy_keeps_only_retained_keys():
         ([], "cannot unmarshal"),
     ],
 )
-def test_malformed_patches_are_bad_requests(patch, message):
+def test_malformed_patches_are_bad_requests(patch: Any, message: Any) -> None:
     doc = spec(containers=[{"name": "a"}], nodeSelector={}, volumes=[{"name": "v"}])
     doc["metadata"] = {"finalizers": ["a"]}
     with pytest.raises(ApiError) as caught:
@@ -157,7 +159,7 @@ def test_malformed_patches_are_bad_requests(patch, message):
     assert message in caught.value.message
 
 
-def test_without_a_schema_maps_merge_and_lists_are_replaced():
+def test_without_a_schema_maps_merge_and_lists_are_replaced() -> None:
     merged = apply_strategic_patch({"a": {"b": 1}, "l": [1]}, {"a": {"c": 2}, "l": [2]}, None)
     assert merged == {"a": {"b": 1, "c": 2}, "l": [2]}
 
@@ -165,7 +167,7 @@ def test_without_a_schema_maps_merge_and_lists_are_replaced():
 # --- three-way -----------------------------------------------------------------------------------
 
 
-def test_three_way_deletes_what_was_applied_and_keeps_what_others_added():
+def test_three_way_deletes_what_was_applied_and_keeps_what_others_added() -> None:
     original = spec(
         replicas=3,
         strategy={"type": "RollingUpdate"},
@@ -217,14 +219,14 @@ def test_three_way_deletes_what_was_applied_and_keeps_what_others_added():
     assert create_three_way_strategic(modified, modified, merged, DEPLOYMENT) == {}
 
 
-def test_three_way_switches_a_union():
+def test_three_way_switches_a_union() -> None:
     current = spec(strategy={"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%"}})
     modified = spec(strategy={"type": "Recreate"})
     patch = create_three_way_strategic({}, modified, current, DEPLOYMENT)
     assert apply_strategic_patch(current, patch, DEPLOYMENT) == modified
 
 
-def test_three_way_removes_applied_scalars_from_lists():
+def test_three_way_removes_applied_scalars_from_lists() -> None:
     original = {"metadata": {"finalizers": ["a", "b"]}}
     modified = {"metadata": {"finalizers": ["a"]}}
     current = {"metadata": {"finalizers": ["x", "b", "a"]}}
@@ -237,7 +239,7 @@ NAMES = st.lists(st.sampled_from(["a", "b", "c", "d"]), unique=True, max_size=4)
 
 
 @st.composite
-def pods(draw):
+def pods(draw: Any) -> Any:
     containers = [
         {
             "name": name,
@@ -255,7 +257,9 @@ def pods(draw):
 
 
 @given(pods(), pods(), pods())
-def test_three_way_settles_and_brings_what_is_wanted(original, modified, current):
+def test_three_way_settles_and_brings_what_is_wanted(
+    original: Any, modified: Any, current: Any
+) -> None:
     patch = create_three_way_strategic(original, modified, current, POD)
     merged = apply_strategic_patch(current, patch, POD)
     assert create_three_way_strategic(modified, modified, merged, POD) == {}
@@ -268,7 +272,9 @@ def test_three_way_settles_and_brings_what_is_wanted(original, modified, current
 
 
 @given(pods(), pods(), pods())
-def test_patch_items_stand_in_the_order_that_the_patch_sets(original, modified, current):
+def test_patch_items_stand_in_the_order_that_the_patch_sets(
+    original: Any, modified: Any, current: Any
+) -> None:
     patch = create_three_way_strategic(original, modified, current, POD).get("spec", {})
     order = [item["name"] for item in patch.get("$setElementOrder/containers", [])]
     given = [c["name"] for c in patch.get("containers", []) if "$patch" not in c]
@@ -276,6 +282,6 @@ def test_patch_items_stand_in_the_order_that_the_patch_sets(original, modified, 
 
 
 @given(pods(), pods())
-def test_without_other_writers_the_result_is_what_is_wanted(original, modified):
+def test_without_other_writers_the_result_is_what_is_wanted(original: Any, modified: Any) -> None:
     patch = create_three_way_strategic(original, modified, original, POD)
     assert apply_strategic_patch(original, patch, POD) == modified

@@ -1,5 +1,7 @@
+# ruff: noqa: E501  # one case per line reads best
 import base64
 import copy
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,7 +18,7 @@ from towline.kube.schema.process import prune, validate
 CATALOG = load_catalog()
 
 
-def deployment(**spec):
+def deployment(**spec: Any) -> Any:
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -33,12 +35,12 @@ def deployment(**spec):
     }
 
 
-def complete(obj):
+def complete(obj: Any) -> Any:
     gvk = gvk_of(obj)
     return normalize_builtin(gvk, default_builtin(gvk, obj))
 
 
-def test_a_deployment_gets_the_servers_defaults():
+def test_a_deployment_gets_the_servers_defaults() -> None:
     obj = deployment()
     before = copy.deepcopy(obj)
     done = complete(obj)
@@ -82,7 +84,7 @@ def test_a_deployment_gets_the_servers_defaults():
     assert complete(done) == done
 
 
-def test_recreate_has_no_rolling_update():
+def test_recreate_has_no_rolling_update() -> None:
     done = complete(deployment(strategy={"type": "Recreate"}, replicas=0))
     assert done["spec"]["strategy"] == {"type": "Recreate"}
     assert done["spec"]["replicas"] == 0
@@ -100,11 +102,11 @@ def test_recreate_has_no_rolling_update():
         ("nginx:latest@sha256:00", "Always"),
     ],
 )
-def test_pull_policy_follows_the_tag(image, policy):
+def test_pull_policy_follows_the_tag(image: Any, policy: Any) -> None:
     assert pull_policy(image) == policy
 
 
-def pod(**spec):
+def pod(**spec: Any) -> Any:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -113,7 +115,7 @@ def pod(**spec):
     }
 
 
-def test_pods_get_more_than_templates():
+def test_pods_get_more_than_templates() -> None:
     container = {
         "name": "c",
         "image": "i",
@@ -165,7 +167,7 @@ def test_pods_get_more_than_templates():
         ({"limits": {"cpu": "1"}}, "Burstable"),
     ],
 )
-def test_quality_of_service_class(resources, expected):
+def test_quality_of_service_class(resources: Any, expected: Any) -> None:
     assert qos_class({"containers": [{"resources": resources}]}) == expected
 
 
@@ -202,7 +204,7 @@ def test_quality_of_service_class(resources, expected):
         ),
     ],
 )
-def test_services(spec, expected):
+def test_services(spec: Any, expected: Any) -> None:
     done = complete(
         {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"}, "spec": spec}
     )
@@ -210,7 +212,7 @@ def test_services(spec, expected):
     assert done["status"] == {"loadBalancer": {}}
 
 
-def test_secrets_take_texts():
+def test_secrets_take_texts() -> None:
     done = complete(
         {"apiVersion": "v1", "kind": "Secret", "metadata": {}, "stringData": {"a": "x"}, "data": {}}
     )
@@ -234,7 +236,7 @@ def test_secrets_take_texts():
         (("", "v1", "PersistentVolume"), {}, {"persistentVolumeReclaimPolicy": "Retain"}),
     ],
 )  # fmt: skip
-def test_other_kinds(kind, spec, expected):
+def test_other_kinds(kind: Any, spec: Any, expected: Any) -> None:
     gvk = GroupVersionKind(*kind)
     obj = {"apiVersion": gvk.api_version, "kind": gvk.kind, "metadata": {"name": "x"}, "spec": spec}
     done = complete(obj)
@@ -242,7 +244,7 @@ def test_other_kinds(kind, spec, expected):
     assert complete(done) == done
 
 
-def test_kinds_without_a_spec():
+def test_kinds_without_a_spec() -> None:
     role_binding = {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "RoleBinding",
@@ -258,7 +260,7 @@ def test_kinds_without_a_spec():
     assert namespace["status"] == {"phase": "Active"}
 
 
-def test_a_job_gets_its_selector():
+def test_a_job_gets_its_selector() -> None:
     job = with_job_selector(
         {"metadata": {"name": "j", "uid": "u"}, "spec": {"template": {"spec": {}}}}
     )
@@ -268,7 +270,7 @@ def test_a_job_gets_its_selector():
     assert with_job_selector(manual) is manual
 
 
-def test_the_canonical_form_drops_what_says_nothing():
+def test_the_canonical_form_drops_what_says_nothing() -> None:
     obj = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -284,7 +286,7 @@ def test_the_canonical_form_drops_what_says_nothing():
     }
 
 
-def test_what_is_canonical_comes_back_as_it_is():
+def test_what_is_canonical_comes_back_as_it_is() -> None:
     done = complete(deployment())
     assert normalize_builtin(gvk_of(done), done) is done
 
@@ -293,19 +295,19 @@ def test_what_is_canonical_comes_back_as_it_is():
     ("2024-01-02T03:04:05+02:00", "2024-01-02T01:04:05Z"),
     ("2024-01-02T03:04:05.678Z", "2024-01-02T03:04:05Z"),
 ])  # fmt: skip
-def test_times_are_utc_seconds(given_time, shown):
+def test_times_are_utc_seconds(given_time: Any, shown: Any) -> None:
     obj = pod()
     obj["metadata"]["creationTimestamp"] = given_time
     assert complete(obj)["metadata"]["creationTimestamp"] == shown
 
 
-def test_malformed_quantities_are_refused():
+def test_malformed_quantities_are_refused() -> None:
     obj = pod(containers=[{"name": "c", "resources": {"limits": {"cpu": "x"}}}])
     with pytest.raises(InputError):
         complete(obj)
 
 
-def test_unknown_fields_are_pruned_and_named():
+def test_unknown_fields_are_pruned_and_named() -> None:
     schema = CATALOG.kind(GroupVersionKind("apps", "v1", "Deployment")).schema
     obj = deployment(foo=1)
     obj["spec"]["template"]["spec"]["containers"][0]["bar"] = {"x": 1}
@@ -326,7 +328,7 @@ def test_unknown_fields_are_pruned_and_named():
         ({"replicas": 3}, ""),
     ],
 )  # fmt: skip
-def test_why_an_object_does_not_decode(spec, text):
+def test_why_an_object_does_not_decode(spec: Any, text: Any) -> None:
     schema = CATALOG.kind(GroupVersionKind("apps", "v1", "Deployment")).schema
     assert decode_error(deployment(**spec), schema) == text
 
@@ -342,12 +344,12 @@ def test_why_an_object_does_not_decode(spec, text):
         ("YWJjY", "illegal base64 data at input byte 4"),
     ],
 )
-def test_base64_is_checked(data, text):
+def test_base64_is_checked(data: Any, text: Any) -> None:
     schema = CATALOG.kind(GroupVersionKind("", "v1", "Secret")).schema
     assert decode_error({"data": {"a": data}}, schema) == text
 
 
-def test_required_fields_are_missed():
+def test_required_fields_are_missed() -> None:
     schema = CATALOG.kind(GroupVersionKind("apps", "v1", "Deployment")).schema
     errors = [str(error) for error in validate({"spec": {"template": {"spec": {}}}}, schema)]
     assert "spec.selector: Required value" in errors
@@ -369,7 +371,7 @@ JSON = st.recursive(
 
 
 @given(JSON, st.sampled_from(["Pod", "Service", "Secret", "ConfigMap"]))
-def test_hostile_objects_are_refused_or_completed(spec, kind):
+def test_hostile_objects_are_refused_or_completed(spec: Any, kind: Any) -> None:
     gvk = GroupVersionKind("", "v1", kind)
     schema = CATALOG.kind(gvk).schema
     obj = {"apiVersion": "v1", "kind": kind, "spec": spec, "data": spec}

@@ -1,4 +1,6 @@
+# ruff: noqa: E501  # one case per line reads best
 import json
+from typing import Any
 
 import pytest
 
@@ -10,14 +12,14 @@ from towline.kube.schema.structural import crd_kinds
 CATALOG = load_catalog()
 
 
-def node(kind, *path, group="", version="v1"):
+def node(kind: Any, *path: Any, group: Any = "", version: Any = "v1") -> Any:
     found = CATALOG.kind(GroupVersionKind(group, version, kind)).schema
     for key in path:
         found = found.items if key == "[]" else found.properties[key]
     return found
 
 
-def test_kinds_carry_what_discovery_serves():
+def test_kinds_carry_what_discovery_serves() -> None:
     kind = CATALOG.kind(GroupVersionKind("apps", "v1", "Deployment"))
     assert (kind.resource, kind.singular, kind.namespaced) == ("deployments", "deployment", True)
     assert kind.short_names == ("deploy",)
@@ -44,16 +46,16 @@ def test_kinds_carry_what_discovery_serves():
         "authorization.k8s.io",
     ],
 )  # fmt: skip
-def test_every_group_is_served(group):
+def test_every_group_is_served(group: Any) -> None:
     assert any(kind.gvk.group == group for kind in CATALOG.kinds())
 
 
-def test_the_preferred_version_comes_first():
+def test_the_preferred_version_comes_first() -> None:
     versions = [k.gvk.version for k in CATALOG.kinds() if k.gvk.group == "autoscaling"]
     assert versions == ["v2", "v1"]
 
 
-def test_lists_know_how_they_merge():
+def test_lists_know_how_they_merge() -> None:
     containers = node("Deployment", "spec", "template", "spec", "containers", group="apps")
     assert (containers.list_type, containers.list_map_keys) == ("map", ("name",))
     assert (containers.patch_strategy, containers.patch_merge_key) == ("merge", "name")
@@ -69,7 +71,7 @@ def test_lists_know_how_they_merge():
     assert strategy.properties["type"].type == "string"
 
 
-def test_special_types_are_known():
+def test_special_types_are_known() -> None:
     assert node("Service", "spec", "ports", "[]", "targetPort").int_or_string
     limits = node("Pod", "spec", "containers", "[]", "resources", "limits")
     assert limits.shape == "map"
@@ -78,10 +80,10 @@ def test_special_types_are_known():
     assert node("ControllerRevision", "data", group="apps").shape == "any"
 
 
-def test_every_schema_resolves():
+def test_every_schema_resolves() -> None:
     seen = set()
 
-    def walk(schema, depth):
+    def walk(schema: Any, depth: Any) -> None:
         if schema.name in seen or depth > 12:
             return
         seen.add(schema.name or id(schema))
@@ -101,11 +103,11 @@ def test_every_schema_resolves():
 # --- OpenAPI documents -----------------------------------------------------------------------------
 
 
-def document(path):
+def document(path: Any) -> Any:
     return json.loads(CATALOG.openapi_v3(path))
 
 
-def test_every_group_version_has_a_document_with_all_its_references():
+def test_every_group_version_has_a_document_with_all_its_references() -> None:
     for path in CATALOG.openapi_v3_index():
         text = CATALOG.openapi_v3(path).decode()
         found = json.loads(text)
@@ -116,7 +118,7 @@ def test_every_group_version_has_a_document_with_all_its_references():
             assert part.partition('"')[0] in schemas
 
 
-def test_patches_name_their_media_types_and_parameters():
+def test_patches_name_their_media_types_and_parameters() -> None:
     paths = document("apis/apps/v1")["paths"]
     patch = paths["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]["patch"]
     assert patch["x-kubernetes-group-version-kind"] == {
@@ -133,7 +135,7 @@ def test_patches_name_their_media_types_and_parameters():
     assert "get" in paths["/apis/apps/v1/deployments"]
 
 
-def test_schemas_have_descriptions_and_merge_extensions():
+def test_schemas_have_descriptions_and_merge_extensions() -> None:
     schemas = document("apis/apps/v1")["components"]["schemas"]
     spec = schemas["io.k8s.api.apps.v1.DeploymentSpec"]
     assert "Number of desired pods" in spec["properties"]["replicas"]["description"]
@@ -147,12 +149,12 @@ def test_schemas_have_descriptions_and_merge_extensions():
     assert "x-omit-zero" not in json.dumps(schemas)
 
 
-def test_unknown_group_versions_have_no_document():
+def test_unknown_group_versions_have_no_document() -> None:
     with pytest.raises(NotFoundError):
         CATALOG.openapi_v3("apis/nonsense/v1")
 
 
-def test_custom_kinds_get_a_document_of_their_own():
+def test_custom_kinds_get_a_document_of_their_own() -> None:
     crd = {
         "spec": {
             "group": "example.com",

@@ -1,4 +1,6 @@
+# ruff: noqa: E501  # one case per line reads best
 import copy
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,7 @@ from towline.kube.schema.structural import (
 )
 
 
-def crd(**changes):
+def crd(**changes: Any) -> Any:
     spec = {
         "group": "example.com",
         "scope": "Namespaced",
@@ -47,7 +49,7 @@ def crd(**changes):
     )
 
 
-def version(name="v1", schema=None, **fields):
+def version(name: Any = "v1", schema: Any = None, **fields: Any) -> Any:
     schema = schema or {"type": "object"}
     return {
         "name": name,
@@ -58,11 +60,11 @@ def version(name="v1", schema=None, **fields):
     }
 
 
-def with_property(**schema):
+def with_property(**schema: Any) -> Any:
     return {"type": "object", "properties": {"x": schema}}
 
 
-def test_names_are_filled_in():
+def test_names_are_filled_in() -> None:
     spec = crd()["spec"]
     assert spec["names"]["singular"] == "widget"
     assert spec["names"]["listKind"] == "WidgetList"
@@ -70,7 +72,7 @@ def test_names_are_filled_in():
     assert check_crd(crd()) == []
 
 
-def test_a_definition_becomes_kinds():
+def test_a_definition_becomes_kinds() -> None:
     versions = [version("v1alpha1"), version("v1"), version("v2beta1"), version("v2", served=False)]
     kinds = crd_kinds(crd(versions=versions))
     assert [kind.gvk.version for kind in kinds] == ["v1", "v2beta1", "v1alpha1"]
@@ -83,7 +85,7 @@ def test_a_definition_becomes_kinds():
     assert kind.schema.properties["metadata"].properties["finalizers"].list_type == "set"
 
 
-def test_the_status_is_established_at_once_and_keeps_its_times():
+def test_the_status_is_established_at_once_and_keeps_its_times() -> None:
     first = established_status(crd(), "2024-01-01T00:00:00Z")
     assert [(c["type"], c["status"], c["reason"]) for c in first["conditions"]] == [
         ("NamesAccepted", "True", "NoConflicts"),
@@ -118,12 +120,12 @@ def test_the_status_is_established_at_once_and_keeps_its_times():
         ({"preserveUnknownFields": True}, "spec.preserveUnknownFields: Invalid value: true: must be false in order to use defaults in the schema"),
     ],
 )  # fmt: skip
-def test_wrong_definitions_are_refused(changes, message):
+def test_wrong_definitions_are_refused(changes: Any, message: Any) -> None:
     assert any(str(error).startswith(message) for error in check_crd(crd(**changes)))
 
 
-def test_map_lists_need_sound_keys():
-    def problems(**items):
+def test_map_lists_need_sound_keys() -> Any:
+    def problems(**items: Any) -> Any:
         schema = with_property(
             type="array",
             items={"type": "object", **items},
@@ -137,7 +139,7 @@ def test_map_lists_need_sound_keys():
     assert "must have a default or be a required property" in problems(properties=named)[0]
 
 
-def test_deep_schemas_are_refused():
+def test_deep_schemas_are_refused() -> None:
     schema = {"type": "object"}
     for _ in range(100):
         schema = {"type": "object", "properties": {"a": schema}}
@@ -145,7 +147,7 @@ def test_deep_schemas_are_refused():
     assert "must not be nested more than" in str(errors[0])
 
 
-def test_identity_does_not_change():
+def test_identity_does_not_change() -> None:
     new = copy.deepcopy(crd())
     new["spec"]["scope"] = "Cluster"
     assert [str(error) for error in check_crd(new, crd())] == [

@@ -1,4 +1,6 @@
+# ruff: noqa: E501  # one case per line reads best
 import copy
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,15 +12,15 @@ from towline.kube.schema.process import apply_defaults, prune, validate
 from towline.kube.schema.structural import structural_node
 
 
-def node(**spec):
+def node(**spec: Any) -> Any:
     return structural_node({"type": "object", "properties": {"spec": {"type": "object", **spec}}})
 
 
-def prop(**schema):
+def prop(**schema: Any) -> Any:
     return node(properties={"x": schema})
 
 
-def problems(schema, spec):
+def problems(schema: Any, spec: Any) -> Any:
     return [str(error) for error in validate({"spec": spec}, schema)]
 
 
@@ -51,7 +53,7 @@ def problems(schema, spec):
         ({"type": "string", "not": {"enum": ["a"]}}, "a", 'Invalid value: "a": "spec.x" must not validate the schema (not)'),
     ],
 )  # fmt: skip
-def test_each_rule_has_its_message(schema, value, message):
+def test_each_rule_has_its_message(schema: Any, value: Any, message: Any) -> None:
     assert problems(prop(**schema), {"x": value}) == [f"spec.x: {message}"]
 
 
@@ -71,11 +73,11 @@ def test_each_rule_has_its_message(schema, value, message):
         ({"type": "string", "format": "cidr"}, "10.0.0.0/8"),
     ],
 )
-def test_what_fits_passes(schema, value):
+def test_what_fits_passes(schema: Any, value: Any) -> None:
     assert problems(prop(**schema), {"x": value}) == []
 
 
-def test_missing_fields_and_doubled_items():
+def test_missing_fields_and_doubled_items() -> None:
     schema = node(
         required=["y"],
         properties={
@@ -100,12 +102,12 @@ def test_missing_fields_and_doubled_items():
     ]
 
 
-def test_the_number_of_errors_is_bounded():
+def test_the_number_of_errors_is_bounded() -> None:
     schema = prop(type="array", items={"type": "string"})
     assert len(problems(schema, {"x": list(range(1000))})) == 100
 
 
-def test_defaults_fill_nested_objects():
+def test_defaults_fill_nested_objects() -> None:
     schema = node(
         properties={
             "replicas": {"type": "integer", "default": 1},
@@ -144,7 +146,7 @@ def test_defaults_fill_nested_objects():
     assert apply_defaults({"spec": {}}, schema)["spec"]["mode"] == {"kind": "x"}
 
 
-def test_unknown_fields_are_pruned_unless_preserved():
+def test_unknown_fields_are_pruned_unless_preserved() -> None:
     schema = node(
         properties={
             "free": {
@@ -167,7 +169,7 @@ def test_unknown_fields_are_pruned_unless_preserved():
     assert pruned["spec"] == {"free": {"x": 1, "known": {}}, "map": {"k": {"z": 1}}}
 
 
-def test_embedded_objects_keep_their_type_and_metadata():
+def test_embedded_objects_keep_their_type_and_metadata() -> None:
     schema = prop(
         **{
             "type": "object",
@@ -181,7 +183,7 @@ def test_embedded_objects_keep_their_type_and_metadata():
     assert pruned["spec"]["x"]["kind"] == "K"
 
 
-def test_errors_become_one_status():
+def test_errors_become_one_status() -> None:
     errors = [FieldError("spec.a", "FieldValueRequired", "Required value")]
     status = invalid_status(GroupKind("example.com", "Widget"), "w", errors * 2).status()
     assert status["code"] == 422
@@ -221,7 +223,7 @@ VALUES = st.recursive(
 
 
 @given(SCHEMAS, VALUES)
-def test_pruning_and_defaulting_settle_for_any_value(schema, value):
+def test_pruning_and_defaulting_settle_for_any_value(schema: Any, value: Any) -> None:
     found = structural_node({"type": "object", "properties": {"spec": schema}})
     pruned, _ = prune({"spec": value}, found)
     assert prune(pruned, found) == (pruned, [])

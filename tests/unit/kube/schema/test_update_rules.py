@@ -1,4 +1,6 @@
+# ruff: noqa: E501  # one case per line reads best
 import copy
+from typing import Any
 
 import pytest
 
@@ -7,13 +9,13 @@ from towline.kube.schema.defaults import default_builtin, normalize_builtin
 from towline.kube.schema.immutable import check_update
 
 
-def build(api_version, kind, **fields):
+def build(api_version: Any, kind: Any, **fields: Any) -> Any:
     obj = {"apiVersion": api_version, "kind": kind, "metadata": {"name": "x"}, **fields}
     gvk = gvk_of(obj)
     return normalize_builtin(gvk, default_builtin(gvk, obj))
 
 
-def workload(kind="Deployment", **spec):
+def workload(kind: Any = "Deployment", **spec: Any) -> Any:
     template = {
         "metadata": {"labels": {"a": "b"}},
         "spec": {"containers": [{"name": "c", "image": "i"}]},
@@ -25,7 +27,7 @@ def workload(kind="Deployment", **spec):
     )
 
 
-def changed(obj, *path, value):
+def changed(obj: Any, *path: Any, value: Any) -> Any:
     new = copy.deepcopy(obj)
     target = new
     for key in path[:-1]:
@@ -34,7 +36,7 @@ def changed(obj, *path, value):
     return new
 
 
-def problems(old, new):
+def problems(old: Any, new: Any) -> Any:
     return [str(error) for error in check_update(gvk_of(new), old, new)]
 
 
@@ -82,7 +84,7 @@ BINDING = build(
         (BINDING, ("roleRef", "name"), "s", "roleRef: Invalid value:"),
     ],
 )  # fmt: skip
-def test_what_may_change(obj, path, value, message):
+def test_what_may_change(obj: Any, path: Any, value: Any, message: Any) -> None:
     found = problems(obj, changed(obj, *path, value=value))
     if message is None:
         assert found == []
@@ -91,7 +93,7 @@ def test_what_may_change(obj, path, value, message):
 
 
 @pytest.mark.parametrize("kind", ["Deployment", "ReplicaSet", "DaemonSet"])
-def test_selectors_are_fixed(kind):
+def test_selectors_are_fixed(kind: Any) -> None:
     old = workload(kind)
     new = changed(old, "spec", "selector", value={"matchLabels": {"a": "c"}})
     new["spec"]["template"]["metadata"]["labels"]["a"] = "c"
@@ -100,7 +102,7 @@ def test_selectors_are_fixed(kind):
     ]
 
 
-def test_a_stateful_set_keeps_its_identity():
+def test_a_stateful_set_keeps_its_identity() -> None:
     old = workload("StatefulSet", serviceName="s")
     assert problems(old, changed(old, "spec", "replicas", value=3)) == []
     (found,) = problems(old, changed(old, "spec", "serviceName", value="t"))
@@ -111,7 +113,7 @@ def test_a_stateful_set_keeps_its_identity():
     )
 
 
-def test_a_cluster_address_is_fixed():
+def test_a_cluster_address_is_fixed() -> None:
     new = changed(SERVICE, "spec", "clusterIP", value="10.97.9.9")
     new["spec"]["clusterIPs"] = ["10.97.9.9"]
     assert problems(SERVICE, new) == [
@@ -119,7 +121,7 @@ def test_a_cluster_address_is_fixed():
     ]
 
 
-def test_a_pod_is_bound_once():
+def test_a_pod_is_bound_once() -> None:
     unbound = build("v1", "Pod", spec={"containers": [{"name": "c", "image": "i"}]})
     assert problems(unbound, changed(unbound, "spec", "nodeName", value="n")) == []
 
@@ -132,7 +134,7 @@ def test_a_pod_is_bound_once():
         ({"replicas": -1}, "spec.replicas: Invalid value: -1: must be greater than or equal to 0"),
     ],
 )  # fmt: skip
-def test_deployments_are_checked(spec, message):
+def test_deployments_are_checked(spec: Any, message: Any) -> None:
     assert message in problems(None, workload(**spec))
 
 
@@ -150,13 +152,13 @@ def test_deployments_are_checked(spec, message):
         ({"containers": [{"name": "c", "image": "i", "volumeMounts": [{"name": "v", "mountPath": "/x"}]}]}, 'spec.template.spec.containers[0].volumeMounts[0].name: Not found: "v"'),
     ],
 )  # fmt: skip
-def test_pod_templates_are_checked(spec, message):
+def test_pod_templates_are_checked(spec: Any, message: Any) -> None:
     obj = workload()
     obj["spec"]["template"]["spec"].update(spec)
     assert any(found.startswith(message) for found in problems(None, obj))
 
 
-def test_jobs_do_not_restart_for_ever():
+def test_jobs_do_not_restart_for_ever() -> None:
     obj = changed(JOB, "spec", "template", "spec", "restartPolicy", value="Always")
     assert problems(None, obj) == [
         'spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"'
@@ -174,7 +176,7 @@ def test_jobs_do_not_restart_for_ever():
         ({"clusterIP": "None"}, None),
     ],
 )
-def test_services_are_checked(spec, message):
+def test_services_are_checked(spec: Any, message: Any) -> None:
     found = problems(None, build("v1", "Service", spec=spec))
     assert found == [] if message is None else found[0].startswith(message)
 
@@ -186,7 +188,7 @@ def test_services_are_checked(spec, message):
         (build("v1", "ConfigMap", data={"a": "x" * 1100000}), "Too long: may not be more than 1048576 bytes"),
     ],
 )  # fmt: skip
-def test_configuration_is_checked(obj, message):
+def test_configuration_is_checked(obj: Any, message: Any) -> None:
     assert message in problems(None, obj)[0]
 
 
@@ -198,7 +200,7 @@ def test_configuration_is_checked(obj, message):
         ("annotations", {"a": "x" * 300000}, "metadata.annotations: Too long: may not be more than 262144 bytes"),
     ],
 )  # fmt: skip
-def test_metadata_is_checked(field, value, message):
+def test_metadata_is_checked(field: Any, value: Any, message: Any) -> None:
     obj = build("v1", "ConfigMap")
     obj["metadata"][field] = value
     assert problems(None, obj)[0].startswith(message)

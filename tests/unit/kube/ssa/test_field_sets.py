@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,26 +11,26 @@ PATH = st.lists(ELEMENT, min_size=1, max_size=4).map(tuple)
 PATHS = st.frozensets(PATH, max_size=6)
 
 
-def build(paths):
+def build(paths: Any) -> Any:
     return FieldSet.of_paths(paths)
 
 
 @given(PATHS)
-def test_encoding_round_trips(paths):
+def test_encoding_round_trips(paths: Any) -> None:
     built = build(paths)
     assert FieldSet.decode(built.encode()) == built
     assert len(built.paths()) == len(paths)
 
 
 @given(PATHS, PATHS)
-def test_operations_are_those_of_sets_of_paths(left, right):
+def test_operations_are_those_of_sets_of_paths(left: Any, right: Any) -> None:
     assert build(left) | build(right) == build(left | right)
     assert build(left) - build(right) == build(left - right)
     assert build(left) & build(right) == build(left & right)
 
 
 @given(PATHS, PATHS)
-def test_operations_leave_their_operands_alone(left, right):
+def test_operations_leave_their_operands_alone(left: Any, right: Any) -> None:
     one, two = build(left), build(right)
     before = repr(one), repr(two)
     for combine in (FieldSet.union, FieldSet.difference, FieldSet.intersection):
@@ -37,13 +39,13 @@ def test_operations_leave_their_operands_alone(left, right):
 
 
 @given(PATHS, PATHS)
-def test_subtrees_are_removed_with_their_root(left, right):
+def test_subtrees_are_removed_with_their_root(left: Any, right: Any) -> None:
     kept = without_subtrees(build(left).tree, build(right).tree)
     expected = {p for p in left if not any(p[: len(r)] == r for r in right)}
     assert FieldSet(kept) == build(expected)
 
 
-def test_paths_read_as_in_messages():
+def test_paths_read_as_in_messages() -> None:
     fields = FieldSet.decode(
         {
             "f:spec": {
@@ -67,17 +69,17 @@ def test_paths_read_as_in_messages():
     assert fields
 
 
-def test_a_lone_dot_is_a_plain_member():
+def test_a_lone_dot_is_a_plain_member() -> None:
     assert FieldSet.decode({"f:a": {".": {}}}) == FieldSet.decode({"f:a": {}})
 
 
 @pytest.mark.parametrize("raw", [[], "x", {"a": {}}, {"f:a": []}, {"f:a": {"q:": {}}}, {"f:a": 1}])
-def test_malformed_sets_are_refused(raw):
+def test_malformed_sets_are_refused(raw: Any) -> None:
     with pytest.raises(ValueError, match="fieldsV1"):
         FieldSet.decode(raw)
 
 
-def test_endless_nesting_is_refused():
+def test_endless_nesting_is_refused() -> None:
     tree = {}
     for _ in range(300):
         tree = {"f:a": tree}

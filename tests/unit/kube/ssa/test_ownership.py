@@ -1,5 +1,7 @@
+# ruff: noqa: E501  # one case per line reads best
 import copy
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,7 +20,7 @@ CONFIG_MAP = load_catalog().kind(GroupVersionKind("", "v1", "ConfigMap")).schema
 T1, T2, T3 = "2024-01-01T00:00:01Z", "2024-01-01T00:00:02Z", "2024-01-01T00:00:03Z"
 
 
-def config_map(**data):
+def config_map(**data: Any) -> Any:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -27,7 +29,16 @@ def config_map(**data):
     }
 
 
-def apply(live, config, manager="m", *, force=False, now=T1, schema=CONFIG_MAP, **more):
+def apply(
+    live: Any,
+    config: Any,
+    manager: Any = "m",
+    *,
+    force: Any = False,
+    now: Any = T1,
+    schema: Any = CONFIG_MAP,
+    **more: Any,
+) -> Any:
     return server_side_apply(
         live,
         config,
@@ -40,18 +51,20 @@ def apply(live, config, manager="m", *, force=False, now=T1, schema=CONFIG_MAP, 
     )
 
 
-def update(old, new, manager="u", *, now=T1, schema=CONFIG_MAP, **more):
+def update(
+    old: Any, new: Any, manager: Any = "u", *, now: Any = T1, schema: Any = CONFIG_MAP, **more: Any
+) -> Any:
     return track_update(
         old, new, manager, schema=schema, api_version=new["apiVersion"], now=now, **more
     )
 
 
-def stored(obj):
+def stored(obj: Any) -> Any:
     """As it comes back from the store."""
     return {**obj, "metadata": {**obj["metadata"], "uid": "u", "resourceVersion": "1"}}
 
 
-def owners(obj):
+def owners(obj: Any) -> Any:
     return {
         (entry["manager"], entry["operation"]): FieldSet.decode(entry["fieldsV1"]).paths()
         for entry in obj["metadata"].get("managedFields", [])
@@ -61,7 +74,7 @@ def owners(obj):
 # --- apply ---------------------------------------------------------------------------------------
 
 
-def test_apply_creates_and_owns_what_it_states():
+def test_apply_creates_and_owns_what_it_states() -> None:
     created = apply(None, config_map(a="1"))
     assert created["data"] == {"a": "1"}
     assert created["metadata"]["managedFields"] == [
@@ -76,12 +89,12 @@ def test_apply_creates_and_owns_what_it_states():
     ]
 
 
-def test_applying_twice_changes_nothing():
+def test_applying_twice_changes_nothing() -> None:
     live = stored(apply(None, config_map(a="1")))
     assert apply(live, config_map(a="1"), now=T2) == live
 
 
-def test_a_field_left_out_of_the_next_apply_is_removed():
+def test_a_field_left_out_of_the_next_apply_is_removed() -> None:
     live = stored(apply(None, config_map(a="1", b="2")))
     after = apply(live, config_map(a="1"), now=T2)
     assert after["data"] == {"a": "1"}
@@ -89,7 +102,7 @@ def test_a_field_left_out_of_the_next_apply_is_removed():
     assert after["metadata"]["managedFields"][0]["time"] == T2
 
 
-def test_a_field_that_another_manager_owns_stays_when_left_out():
+def test_a_field_that_another_manager_owns_stays_when_left_out() -> None:
     live = stored(apply(None, config_map(a="1", b="2")))
     live = stored(apply(live, config_map(b="2"), "n", now=T2))
     after = apply(live, config_map(a="1"), now=T3)
@@ -97,7 +110,7 @@ def test_a_field_that_another_manager_owns_stays_when_left_out():
     assert owners(after) == {("m", "Apply"): [".data.a"], ("n", "Apply"): [".data.b"]}
 
 
-def test_another_value_conflicts_with_the_exact_text():
+def test_another_value_conflicts_with_the_exact_text() -> None:
     live = stored(update(None, config_map(a="1"), "editor"))
     with pytest.raises(ApiError) as caught:
         apply(live, config_map(a="2"))
@@ -118,7 +131,7 @@ def test_another_value_conflicts_with_the_exact_text():
     }
 
 
-def test_several_conflicts_are_listed_by_manager():
+def test_several_conflicts_are_listed_by_manager() -> None:
     live = stored(update(None, config_map(a="1", b="1"), "editor"))
     live = stored(apply(live, {**config_map(c="1")}, "other", now=T2))
     with pytest.raises(ApiError) as caught:
@@ -129,7 +142,7 @@ def test_several_conflicts_are_listed_by_manager():
     )
 
 
-def test_force_takes_the_field_over():
+def test_force_takes_the_field_over() -> None:
     live = stored(update(None, config_map(a="1", b="1"), "editor"))
     after = apply(live, config_map(a="2"), force=True, now=T2)
     assert after["data"] == {"a": "2", "b": "1"}
@@ -139,22 +152,22 @@ def test_force_takes_the_field_over():
     }
 
 
-def test_the_same_value_is_shared_without_conflict():
+def test_the_same_value_is_shared_without_conflict() -> None:
     live = stored(update(None, config_map(a="1"), "editor"))
     after = apply(live, config_map(a="1"), now=T2)
     assert ("editor", "Update") in owners(after)
     assert owners(after)["m", "Apply"] == [".data.a"]
 
 
-def test_what_was_there_before_the_first_apply_is_credited():
+def test_what_was_there_before_the_first_apply_is_credited() -> None:
     live = stored(config_map(a="1", b="2"))
-    with pytest.raises(ApiError, match='conflict with "before-first-apply" using v1: .data.a'):
+    with pytest.raises(ApiError, match=r'conflict with "before-first-apply" using v1: \.data\.a'):
         apply(live, config_map(a="2"))
     after = apply(live, config_map(a="2"), force=True)
     assert owners(after)["before-first-apply", "Update"] == [".data", ".data.b"]
 
 
-def test_kubectl_takes_over_what_its_annotation_says_it_set():
+def test_kubectl_takes_over_what_its_annotation_says_it_set() -> None:
     live = config_map(a="1")
     text = '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c"},"data":{"a":"1"}}'
     live["metadata"]["annotations"] = {LAST_APPLIED: text}
@@ -176,7 +189,7 @@ def test_kubectl_takes_over_what_its_annotation_says_it_set():
         ({"extra": 1}, 500, ".extra: field not declared in schema"),
     ],
 )
-def test_configurations_that_do_not_fit_are_refused(change, code, message):
+def test_configurations_that_do_not_fit_are_refused(change: Any, code: Any, message: Any) -> None:
     config = {**config_map(a="1"), **change}
     with pytest.raises(ApiError) as caught:
         server_side_apply(
@@ -186,7 +199,7 @@ def test_configurations_that_do_not_fit_are_refused(change, code, message):
     assert message in caught.value.message
 
 
-def deployment(*containers, **spec):
+def deployment(*containers: Any, **spec: Any) -> Any:
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -203,13 +216,13 @@ def deployment(*containers, **spec):
         ({"name": "a", "command": "x"}, ".command: expected list"),
     ],
 )
-def test_lists_that_do_not_fit_are_refused(container, message):
+def test_lists_that_do_not_fit_are_refused(container: Any, message: Any) -> None:
     with pytest.raises(ApiError) as caught:
         apply(None, deployment(container), schema=DEPLOYMENT)
     assert message in caught.value.message
 
 
-def test_list_items_are_owned_by_key_and_merge():
+def test_list_items_are_owned_by_key_and_merge() -> None:
     port = {"containerPort": 80}
     live = stored(apply(None, deployment({"name": "a", "ports": [port]}), schema=DEPLOYMENT))
     live = stored(
@@ -226,7 +239,7 @@ def test_list_items_are_owned_by_key_and_merge():
     assert [c["name"] for c in after["spec"]["template"]["spec"]["containers"]] == ["b"]
 
 
-def test_status_is_not_owned_through_the_main_resource():
+def test_status_is_not_owned_through_the_main_resource() -> None:
     config = {**deployment(replicas=1), "status": {"replicas": 3}}
     applied = apply(None, config, schema=DEPLOYMENT, reset_fields=("status",))
     assert not any(".status" in path for path in owners(applied)["m", "Apply"])
@@ -235,7 +248,7 @@ def test_status_is_not_owned_through_the_main_resource():
 # --- other writes ----------------------------------------------------------------------------------
 
 
-def test_a_create_owns_everything_set():
+def test_a_create_owns_everything_set() -> None:
     created = update(None, config_map(a="1"))
     assert created["metadata"]["managedFields"] == [
         {
@@ -249,7 +262,7 @@ def test_a_create_owns_everything_set():
     ]
 
 
-def test_fields_that_an_encoder_always_writes_are_not_news():
+def test_fields_that_an_encoder_always_writes_are_not_news() -> None:
     created = update(None, normalize(deployment({"name": "a"}), DEPLOYMENT), schema=DEPLOYMENT)
     assert owners(created)["u", "Update"] == [
         '.spec.template.spec.containers[name="a"]',
@@ -258,7 +271,7 @@ def test_fields_that_an_encoder_always_writes_are_not_news():
     ]
 
 
-def test_an_update_moves_what_it_changes():
+def test_an_update_moves_what_it_changes() -> None:
     live = stored(update(None, config_map(a="1", b="1")))
     new = {**copy.deepcopy(live), "data": {"a": "2", "c": "1"}}
     after = update(live, new, "v", now=T2)
@@ -267,19 +280,19 @@ def test_an_update_moves_what_it_changes():
     assert times == {"u": T1, "v": T2}
 
 
-def test_the_same_manager_keeps_one_entry():
+def test_the_same_manager_keeps_one_entry() -> None:
     live = stored(update(None, config_map(a="1", b="1")))
     after = update(live, {**live, "data": {"a": "1", "b": "2"}}, now=T2)
     assert owners(after) == {("u", "Update"): [".data", ".data.a", ".data.b"]}
     assert after["metadata"]["managedFields"][0]["time"] == T2
 
 
-def test_a_write_without_change_gives_the_same_object():
+def test_a_write_without_change_gives_the_same_object() -> None:
     live = stored(update(None, config_map(a="1")))
     assert update(live, copy.deepcopy(live), "w", now=T2) == live
 
 
-def test_the_status_subresource_has_its_own_entry():
+def test_the_status_subresource_has_its_own_entry() -> None:
     live = stored(update(None, normalize(deployment({"name": "a"}), DEPLOYMENT), schema=DEPLOYMENT))
     new = {**live, "status": {"replicas": 1}}
     after = update(live, new, "ctl", now=T2, schema=DEPLOYMENT, subresource="status")
@@ -289,7 +302,7 @@ def test_the_status_subresource_has_its_own_entry():
 
 
 @pytest.mark.parametrize("reset", [[], [{}]])
-def test_tracking_can_be_reset(reset):
+def test_tracking_can_be_reset(reset: Any) -> None:
     live = stored(update(None, config_map(a="1")))
     new = copy.deepcopy(live)
     new["metadata"]["managedFields"] = reset
@@ -299,28 +312,28 @@ def test_tracking_can_be_reset(reset):
     assert "managedFields" not in again["metadata"]
 
 
-def test_a_client_that_does_not_know_the_field_does_not_lose_it():
+def test_a_client_that_does_not_know_the_field_does_not_lose_it() -> None:
     live = stored(update(None, config_map(a="1")))
     new = config_map(a="1", b="2")
     after = update(live, new, "v", now=T2)
     assert ("u", "Update") in owners(after)
 
 
-def test_managed_fields_may_be_edited():
+def test_managed_fields_may_be_edited() -> None:
     live = stored(update(None, config_map(a="1"), "old"))
     new = copy.deepcopy(live)
     new["metadata"]["managedFields"][0]["manager"] = "new"
     assert owners(update(live, new, "w", now=T2)) == {("new", "Update"): [".data", ".data.a"]}
 
 
-def test_malformed_managed_fields_in_a_write_are_ignored():
+def test_malformed_managed_fields_in_a_write_are_ignored() -> None:
     live = stored(update(None, config_map(a="1")))
     new = copy.deepcopy(live)
     new["metadata"]["managedFields"] = [{"operation": "Nonsense"}]
     assert update(live, new, now=T2) == live
 
 
-def test_old_update_managers_collapse():
+def test_old_update_managers_collapse() -> None:
     live = stored(update(None, config_map(a="0"), "m0"))
     for number in range(1, 14):
         data = {**live["data"], f"k{number}": "x"}
@@ -333,12 +346,12 @@ def test_old_update_managers_collapse():
     assert "m13" in managers
 
 
-def test_times_are_taken_as_moments_too():
+def test_times_are_taken_as_moments_too() -> None:
     created = update(None, config_map(a="1"), now=datetime(2024, 1, 1, 0, 0, 1, tzinfo=UTC))
     assert created["metadata"]["managedFields"][0]["time"] == T1
 
 
-def test_inputs_are_never_changed():
+def test_inputs_are_never_changed() -> None:
     live = stored(update(None, config_map(a="1", b="2")))
     config = config_map(a="9")
     before = copy.deepcopy((live, config))
@@ -347,7 +360,7 @@ def test_inputs_are_never_changed():
     assert (live, config) == before
 
 
-def test_without_a_schema_maps_are_granular_and_lists_atomic():
+def test_without_a_schema_maps_are_granular_and_lists_atomic() -> None:
     node = structural_node(None)
     old = {"spec": {"a": {"b": 1}, "l": [1, 2]}}
     new = {"spec": {"a": {"b": 1, "c": 2}, "l": [1, 3]}}
@@ -366,7 +379,7 @@ NAMES = st.lists(st.sampled_from(["a", "b", "c"]), unique=True, max_size=3)
 
 
 @st.composite
-def configs(draw):
+def configs(draw: Any) -> Any:
     containers = []
     for name in draw(NAMES):
         container = {"name": name}
@@ -386,14 +399,14 @@ def configs(draw):
 
 
 @given(configs(), configs())
-def test_a_second_apply_of_the_same_changes_nothing(first, second):
+def test_a_second_apply_of_the_same_changes_nothing(first: Any, second: Any) -> None:
     live = stored(apply(None, first, "m", schema=DEPLOYMENT))
     live = stored(apply(live, second, "n", schema=DEPLOYMENT, force=True, now=T2))
     assert apply(live, second, "n", schema=DEPLOYMENT, now=T3) == live
 
 
 @given(configs(), configs())
-def test_an_applier_owns_its_configuration_and_its_values_hold(first, second):
+def test_an_applier_owns_its_configuration_and_its_values_hold(first: Any, second: Any) -> None:
     live = stored(apply(None, first, "m", schema=DEPLOYMENT))
     after = apply(live, second, "n", schema=DEPLOYMENT, force=True, now=T2)
     stated = field_set_of({"spec": second["spec"]}, DEPLOYMENT)
@@ -407,7 +420,7 @@ def test_an_applier_owns_its_configuration_and_its_values_hold(first, second):
 
 
 @given(configs(), configs(), configs())
-def test_ownership_never_names_what_does_not_exist(first, second, third):
+def test_ownership_never_names_what_does_not_exist(first: Any, second: Any, third: Any) -> None:
     live = stored(apply(None, first, "m", schema=DEPLOYMENT))
     live = stored(apply(live, second, "n", schema=DEPLOYMENT, force=True, now=T2))
     live = stored(apply(live, third, "m", schema=DEPLOYMENT, force=True, now=T3))
@@ -417,7 +430,7 @@ def test_ownership_never_names_what_does_not_exist(first, second, third):
 
 
 @given(configs(), configs())
-def test_an_update_and_its_reverse_restore_the_object(first, second):
+def test_an_update_and_its_reverse_restore_the_object(first: Any, second: Any) -> None:
     old = normalize(first, DEPLOYMENT)
     new = normalize(second, DEPLOYMENT)
     live = stored(update(None, old, schema=DEPLOYMENT))

@@ -1,0 +1,1 @@
+"""The two servers that are compared, and what is needed to compare them."""
