@@ -99,6 +99,11 @@ class Ci:
         if self.enabled:
             await self._builder.prepare()
 
+    async def close(self) -> None:
+        """Removes working containers and what builds left running."""
+        if self.enabled:
+            await self._builder.close()
+
     def start(self, group: asyncio.TaskGroup) -> None:
         """Starts its tasks."""
         group.create_task(self.deliveries.run(), name="deliveries")

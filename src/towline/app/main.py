@@ -125,6 +125,7 @@ class Towline:
             )
             ci = Ci(engine, mirrors, registry_client, page=_url(web_socket))
             stack.push_async_callback(engine.close)
+            stack.push_async_callback(ci.close)
             await ci.prepare()
             site = build_site(engine, ci, sessions, ready=lambda: self._ready)
             async with asyncio.TaskGroup() as group:

@@ -7,7 +7,7 @@ the value is fine. Pure; random suffixes take their generator from the caller.
 from __future__ import annotations
 
 import re
-from random import Random
+from typing import Protocol
 
 SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 SUFFIX_LENGTH = 5
@@ -135,11 +135,19 @@ def config_key_problems(value: str) -> list[str]:
     return problems
 
 
-def random_suffix(rng: Random, length: int = SUFFIX_LENGTH) -> str:
+class Chooser(Protocol):
+    """A source of randomness such as `random.Random`."""
+
+    def choice(self, seq: str, /) -> str:
+        """One of the characters."""
+        ...
+
+
+def random_suffix(rng: Chooser, length: int = SUFFIX_LENGTH) -> str:
     """Random characters for a generated name; the alphabet cannot spell words."""
     return "".join(rng.choice(SUFFIX_ALPHABET) for _ in range(length))
 
 
-def generated_name(prefix: str, rng: Random) -> str:
+def generated_name(prefix: str, rng: Chooser) -> str:
     """A name for `metadata.generateName`: the prefix cut to 58 characters plus five random ones."""
     return prefix[:GENERATED_PREFIX_MAX] + random_suffix(rng)

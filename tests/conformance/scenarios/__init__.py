@@ -1,0 +1,56 @@
+"""Conversations, one function each; the functions of all topics are collected in `SCENARIOS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+
+from peers.recording import Talk
+from scenarios import (
+    applying,
+    bodies,
+    configuration,
+    custom,
+    deleting,
+    discovery,
+    listing,
+    namespaces,
+    patching,
+    pods,
+    services,
+    tables,
+    watching,
+    workloads,
+)
+
+Scenario = Callable[[Talk], None]
+
+
+def _of(module: ModuleType) -> list[Scenario]:
+    return [
+        each
+        for name, each in vars(module).items()
+        if callable(each) and not name.startswith("_") and each.__module__ == module.__name__
+    ]
+
+
+SCENARIOS: tuple[Scenario, ...] = tuple(
+    scenario
+    for module in (
+        applying,
+        bodies,
+        configuration,
+        custom,
+        deleting,
+        discovery,
+        listing,
+        namespaces,
+        patching,
+        pods,
+        services,
+        tables,
+        watching,
+        workloads,
+    )
+    for scenario in _of(module)
+)

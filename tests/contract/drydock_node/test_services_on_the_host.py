@@ -173,7 +173,7 @@ async def test_an_image_is_pulled_from_a_mirror(cluster: Any, tmp_path: Path) ->
         await cluster.until(lambda: "running" in cluster.state("pulled"))
         entry = cluster.status("pulled")["containerStatuses"][0]
         assert entry["image"] == "me/app:7"
-        assert entry["imageID"]
+        assert entry["imageID"].startswith("docker.io/me/app@sha256:")
     finally:
         registry.terminate()
         registry.wait()

@@ -65,7 +65,7 @@ class TokenFile:
 
 
 def _create(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     line = f'{secrets.token_urlsafe(32)},admin,admin,"{ADMIN_GROUP}"\n'
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w") as file:

@@ -269,7 +269,7 @@ def _seen_of(body: dict[str, Any]) -> ContainerSeen | None:
         started_at=_moment(state.get("StartedAt")),
         finished_at=_moment(state.get("FinishedAt")) if kind == "exited" else None,
         exit_code=int(state.get("ExitCode") or 0) if kind == "exited" else 0,
-        image_id=str(body.get("Image") or ""),
+        image_id=labels.get(f"{LABEL}image") or str(body.get("Image") or ""),
         limited=labels.get(f"{LABEL}limited") == "true",
     )
 

@@ -13,7 +13,7 @@ from towline.drydock.cluster import Obj
 from towline.drydock.network.resolv import hostname_of
 from towline.drydock.network.sandboxes import Sandbox
 from towline.drydock.node.environment import ConfigError, expand
-from towline.drydock.node.images import ImageInfo
+from towline.drydock.node.images import ImageInfo, full_reference
 from towline.kube.quantity import parse as parse_quantity
 
 LABEL = "dev.towline.drydock/"
@@ -87,6 +87,7 @@ def spec_of(pod: Obj, container: Obj, plan: ContainerPlan) -> dict[str, Any]:
             f"{LABEL}attempt": str(plan.attempt),
             f"{LABEL}backoff": str(plan.backoff),
             f"{LABEL}sandbox": plan.sandbox.name,
+            f"{LABEL}image": plan.image.identity(full_reference(container.get("image") or "")),
             f"{LABEL}limited": "true" if _limit(container, "memory") else "",
             f"{LABEL}fallback": container.get("terminationMessagePolicy") or "",
         },

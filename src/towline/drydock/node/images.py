@@ -26,7 +26,7 @@ class ImageInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         id: Identifier of its configuration, hexadecimal.
-        digest_reference: `NAME@sha256:...` for the status, or an empty string.
+        digests: `NAME@sha256:...` for each repository from which it came.
         entrypoint: Program of the image.
         command: Default arguments.
         user: User of the image, as written there.
@@ -36,13 +36,26 @@ class ImageInfo(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     id: str
-    digest_reference: str = ""
+    digests: tuple[str, ...] = ()
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     user: str = ""
     working_dir: str = ""
     stop_signal: str = ""
     size: int = 0
+
+    def identity(self, reference: str) -> str:
+        """The image as a pod's status names it: by the digest that the registry knows it under.
+
+        Args:
+            reference: The full reference that the pod asked for.
+        """
+        name, at, _ = reference.partition("@")
+        repository = name if at else name.rpartition(":")[0]
+        for digest in self.digests:
+            if digest.partition("@")[0] == repository:
+                return digest
+        return self.digests[0] if self.digests else self.id
 
 
 def full_reference(image: str) -> str:

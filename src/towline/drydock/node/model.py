@@ -26,7 +26,7 @@ class ContainerSeen(msgspec.Struct, frozen=True, kw_only=True):
         backoff: Seconds to wait after its end before the next attempt.
         state: `created`, `running` or `exited`.
         pid: Process id on the host while running.
-        image_id: Identifier of the image.
+        image_id: The image by its digest.
         limited: Whether it has a memory limit.
         reason: Why it ended, when the exit code alone does not say.
         message: What it left as its last words.

@@ -208,10 +208,9 @@ def _error(content: bytes, status: int) -> PodmanError:
 
 def _image_info(body: dict[str, Any]) -> ImageInfo:
     config = body.get("Config") or {}
-    digests = body.get("RepoDigests") or []
     return ImageInfo(
         id=str(body["Id"]),
-        digest_reference=str(digests[0]) if digests else "",
+        digests=tuple(str(digest) for digest in body.get("RepoDigests") or ()),
         entrypoint=tuple(config.get("Entrypoint") or ()),
         command=tuple(config.get("Cmd") or ()),
         user=str(config.get("User") or body.get("User") or ""),

@@ -16,7 +16,9 @@ from towline.kube.schema.pod_defaults import (
     change_items,
     default_pod,
     default_template,
+    default_volume_source,
     fill,
+    fill_unset,
 )
 from towline.kube.schema.process import normalize
 
@@ -100,6 +102,21 @@ def _deployment(spec: Obj) -> Obj:
     return _with_template({**spec, "strategy": strategy})
 
 
+def _controller(obj: Obj) -> Obj:
+    """A ReplicationController takes labels and selector from its template."""
+    spec = fill(obj.get("spec") or {}, {"replicas": 1})
+    template = spec.get("template")
+    if template is not None:
+        labels = (template.get("metadata") or {}).get("labels")
+        metadata = obj.get("metadata") or {}
+        if labels and not spec.get("selector"):
+            spec = {**spec, "selector": labels}
+        if labels and not metadata.get("labels"):
+            obj = {**obj, "metadata": {**metadata, "labels": labels}}
+        spec = _with_template(spec)
+    return {**obj, "spec": spec}
+
+
 def _replica_set(spec: Obj) -> Obj:
     return _with_template(fill(spec, {"replicas": 1}))
 
@@ -143,11 +160,12 @@ def _job(spec: Obj) -> Obj:
     if spec.get("completions") is None and spec.get("parallelism") is None:
         spec = {**spec, "completions": 1, "parallelism": 1}
     policy = "Failed" if spec.get("podFailurePolicy") else "TerminatingOrFailed"
-    spec = fill(
+    limit = 6 if spec.get("backoffLimitPerIndex") is None else 2**31 - 1
+    spec = fill_unset(
         spec,
         {
             "parallelism": 1,
-            "backoffLimit": 6,
+            "backoffLimit": limit,
             "completionMode": "NonIndexed",
             "suspend": False,
             "manualSelector": False,
@@ -155,6 +173,16 @@ def _job(spec: Obj) -> Obj:
         },
     )
     return _with_template(spec)
+
+
+def _job_object(job: Obj) -> Obj:
+    """A Job also takes its labels from its template."""
+    job = _spec(_job)(job)
+    labels = (job["spec"]["template"].get("metadata") or {}).get("labels")
+    metadata = job.get("metadata") or {}
+    if labels and not metadata.get("labels"):
+        return {**job, "metadata": {**metadata, "labels": labels}}
+    return job
 
 
 def _cron_job(spec: Obj) -> Obj:
@@ -177,6 +205,8 @@ def _service(spec: Obj) -> Obj:
     if spec["sessionAffinity"] == "ClientIP":
         affinity = {"clientIP": {"timeoutSeconds": 10800}}
         spec = fill(spec, {"sessionAffinityConfig": affinity})
+    elif spec.get("sessionAffinityConfig") is not None:
+        spec = {key: value for key, value in spec.items() if key != "sessionAffinityConfig"}
     spec = change_items(spec, "ports", _service_port)
     if kind != "ExternalName":
         families = {"ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack"}
@@ -196,14 +226,15 @@ def _service_port(port: Obj) -> Obj:
 
 
 def _claim(claim: Obj) -> Obj:
-    spec = fill(claim.get("spec") or {}, {"volumeMode": "Filesystem"})
+    spec = fill_unset(claim.get("spec") or {}, {"volumeMode": "Filesystem"})
     status = fill(claim.get("status") or {}, {"phase": "Pending"})
     return {**claim, "spec": spec, "status": status}
 
 
 def _volume(volume: Obj) -> Obj:
-    defaults = {"persistentVolumeReclaimPolicy": "Retain", "volumeMode": "Filesystem"}
-    spec = fill(volume.get("spec") or {}, defaults)
+    defaults = {"persistentVolumeReclaimPolicy": "Retain"}
+    volume = {**volume, "spec": fill_unset(volume.get("spec") or {}, {"volumeMode": "Filesystem"})}
+    spec = default_volume_source(fill(volume.get("spec") or {}, defaults))
     status = fill(volume.get("status") or {}, {"phase": "Pending"})
     return {**volume, "spec": spec, "status": status}
 
@@ -234,7 +265,19 @@ def _autoscaler(spec: Obj) -> Obj:
         target = {"type": "Utilization", "averageUtilization": 80}
         metric = {"type": "Resource", "resource": {"name": "cpu", "target": target}}
         spec = {**spec, "metrics": [metric]}
-    return spec
+    return change(spec, "behavior", _scaling_behavior)
+
+
+def _scaling_behavior(behavior: Obj) -> Obj:
+    percent = {"type": "Percent", "value": 100, "periodSeconds": 15}
+    pods = {"type": "Pods", "value": 4, "periodSeconds": 15}
+    up = {"stabilizationWindowSeconds": 0, "selectPolicy": "Max", "policies": [pods, percent]}
+    down = {"selectPolicy": "Max", "policies": [percent]}
+    return {
+        **behavior,
+        "scaleUp": fill_unset(behavior.get("scaleUp") or {}, up),
+        "scaleDown": fill_unset(behavior.get("scaleDown") or {}, down),
+    }
 
 
 def _autoscaler_any(obj: Obj) -> Obj:
@@ -251,7 +294,9 @@ def _network_policy(spec: Obj) -> Obj:
         spec = change_items(
             spec,
             key,
-            lambda rule: change_items(rule, "ports", lambda port: fill(port, {"protocol": "TCP"})),
+            lambda rule: change_items(
+                rule, "ports", lambda port: fill_unset(port, {"protocol": "TCP"})
+            ),
         )
     return spec
 
@@ -295,22 +340,48 @@ def _endpoint_slice(obj: Obj) -> Obj:
     return change_items(
         obj,
         "ports",
-        lambda port: fill({"name": "", **port}, {"protocol": "TCP"}),
+        lambda port: fill_unset(port, {"name": "", "protocol": "TCP"}),
     )
 
 
 def _storage_class(obj: Obj) -> Obj:
-    return fill(obj, {"reclaimPolicy": "Delete", "volumeBindingMode": "Immediate"})
+    return fill_unset(obj, {"reclaimPolicy": "Delete", "volumeBindingMode": "Immediate"})
 
 
 def _priority_class(obj: Obj) -> Obj:
-    return fill(obj, {"preemptionPolicy": "PreemptLowerPriority"})
+    return fill_unset(obj, {"preemptionPolicy": "PreemptLowerPriority"})
+
+
+def _ingress_class(spec: Obj) -> Obj:
+    return change(spec, "parameters", lambda given: fill_unset(given, {"scope": "Cluster"}))
+
+
+def _csi_driver(spec: Obj) -> Obj:
+    return fill_unset(
+        spec,
+        {
+            "attachRequired": True,
+            "podInfoOnMount": False,
+            "storageCapacity": False,
+            "fsGroupPolicy": "ReadWriteOnceWithFSType",
+            "volumeLifecycleModes": ["Persistent"],
+            "requiresRepublish": False,
+            "seLinuxMount": False,
+        },
+    )
+
+
+def _node(node: Obj) -> Obj:
+    return change(
+        node, "status", lambda status: fill_unset(status, {"allocatable": status.get("capacity")})
+    )
 
 
 _RULES: dict[tuple[str, str], Callable[[Obj], Obj]] = {
     ("", "Pod"): default_pod,
     ("", "PodTemplate"): _with_template,
-    ("", "ReplicationController"): _spec(_replica_set),
+    ("", "ReplicationController"): _controller,
+    ("", "Node"): _node,
     ("", "Service"): _spec(_service),
     ("", "Secret"): _secret,
     ("", "Namespace"): _namespace,
@@ -322,10 +393,12 @@ _RULES: dict[tuple[str, str], Callable[[Obj], Obj]] = {
     ("apps", "ReplicaSet"): _spec(_replica_set),
     ("apps", "StatefulSet"): _spec(_stateful_set),
     ("apps", "DaemonSet"): _spec(_daemon_set),
-    ("batch", "Job"): _spec(_job),
+    ("batch", "Job"): _job_object,
     ("batch", "CronJob"): _spec(_cron_job),
     ("autoscaling", "HorizontalPodAutoscaler"): _autoscaler_any,
     ("networking.k8s.io", "NetworkPolicy"): _spec(_network_policy),
+    ("networking.k8s.io", "IngressClass"): _spec(_ingress_class),
+    ("storage.k8s.io", "CSIDriver"): _spec(_csi_driver),
     ("discovery.k8s.io", "EndpointSlice"): _endpoint_slice,
     (_RBAC, "RoleBinding"): _role_binding,
     (_RBAC, "ClusterRoleBinding"): _role_binding,

@@ -11,6 +11,17 @@ from towline.kube import quantity
 Obj = dict[str, Any]
 _FIELD_API = {"apiVersion": "v1"}
 _PROBE = {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
+_DRIVERS: dict[str, Obj] = {
+    "iscsi": {"iscsiInterface": "default"},
+    "rbd": {"pool": "rbd", "user": "admin", "keyring": "/etc/ceph/keyring"},
+    "azureDisk": {
+        "cachingMode": "ReadWrite",
+        "kind": "Shared",
+        "fsType": "ext4",
+        "readOnly": False,
+    },
+    "scaleIO": {"storageMode": "ThinProvisioned", "fsType": "xfs"},
+}
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
 
@@ -20,6 +31,12 @@ def fill(obj: Obj, defaults: Obj) -> Obj:
     missing = {
         key: value for key, value in defaults.items() if (now := obj.get(key)) is None or now == ""
     }
+    return {**obj, **missing} if missing else obj
+
+
+def fill_unset(obj: Obj, defaults: Obj) -> Obj:
+    """The object with defaults for fields that are absent or null; an empty text is kept."""
+    missing = {key: value for key, value in defaults.items() if obj.get(key) is None}
     return {**obj, **missing} if missing else obj
 
 
@@ -107,6 +124,8 @@ def default_container(container: Obj) -> Obj:
 
 def pull_policy(image: str) -> str:
     """Always for the tag `latest` (also when implied), else IfNotPresent."""
+    if not image:
+        return "IfNotPresent"
     name, at, _ = image.partition("@")
     tag = name.rpartition("/")[2].partition(":")[2]
     latest = tag == "latest" or (not tag and not at)
@@ -145,7 +164,16 @@ def _volume(volume: Obj) -> Obj:
     volume = change(volume, "downwardAPI", _downward)
     volume = change(volume, "projected", _projected)
     volume = change(volume, "ephemeral", _ephemeral)
-    return change(volume, "hostPath", _host_path)
+    return default_volume_source(volume)
+
+
+def default_volume_source(source: Obj) -> Obj:
+    """What volumes of pods and persistent volumes have in common."""
+    for key, defaults in _DRIVERS.items():
+        driver = source.get(key)
+        if driver is not None:
+            source = {**source, key: fill(driver, defaults)}
+    return change(source, "hostPath", _host_path)
 
 
 def _host_path(source: Obj) -> Obj:

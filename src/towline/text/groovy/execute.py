@@ -82,23 +82,19 @@ def _body(node: tree.Node, scope: Scope) -> Code:
 
 
 def _declaration(node: tree.Declaration, scope: Scope) -> Code:
-    value = None
-    if node.value is not None:
-        value = yield evaluate(node.value, scope)
-    if node.destructuring:
-        if not isinstance(value, list):
-            raise script_error("GroovyCastException", "several names need a list")
-        values = [*value, *[None] * len(node.names)]
-    else:
+    values: list[Any] = []
+    for item in node.values:
+        value = None if item is None else (yield evaluate(item, scope))
         if node.type in _CONVERTED and value is not None:
             value = cast(value, node.type, scope.meter)
-        values = [value] * len(node.names)
-    for name, item in zip(node.names, values, strict=False):
-        if node.field:
-            scope.interpreter.binding[name] = item
-        else:
-            scope.names[name] = item
-    return value
+        values.append(value)
+    if node.destructuring:
+        if not isinstance(values[0], list):
+            raise script_error("GroovyCastException", "several names need a list")
+        values = [*values[0], *[None] * len(node.names)]
+    names = scope.interpreter.binding if node.field else scope.names
+    names.update(zip(node.names, values, strict=False))
+    return values[0] if values else None
 
 
 # Choices

@@ -7,7 +7,7 @@ get their turn in between. Host calls are the only real waiting.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Awaitable, Generator
 from typing import Any
 
 from towline.errors import LimitError
@@ -88,16 +88,17 @@ class Interpreter:
             left -= 1
             if left <= 0:
                 left = self.meter.limits.slice
-                await _Turn()
+                _, stop = await _settled(_Turn())
+                error = stop or error
             try:
                 if error is None:
                     item = stack[-1].send(value)
                 else:
                     thrown, error = error, None
                     item = stack[-1].throw(thrown)
-            except StopIteration as stop:
+            except StopIteration as done:
                 stack.pop()
-                value = stop.value
+                value = done.value
                 if not stack:
                     return value
                 continue
@@ -109,14 +110,18 @@ class Interpreter:
                 continue
             if type(item) is Ready:
                 value = item.value
-                continue
-            if isinstance(item, Generator):
+            elif isinstance(item, Generator):
                 stack.append(item)
                 value = None
                 if len(stack) > _MAX_STACK:
                     raise LimitError("the script is nested too deeply")
-                continue
-            try:
-                value = await item
-            except BaseException as problem:  # noqa: BLE001  # unwinds through the script's blocks
-                error = problem
+            else:
+                value, error = await _settled(item)
+
+
+async def _settled(awaitable: Awaitable[Any]) -> tuple[Any, BaseException | None]:
+    """Value or error; an error, cancellation included, unwinds through the script's blocks."""
+    try:
+        return await awaitable, None
+    except BaseException as error:  # noqa: BLE001  # raised again in the script's innermost block
+        return None, error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 import string
 
 import msgspec
@@ -113,7 +114,18 @@ _ASSERTIONS = {
 }
 _EVERYTHING: Ranges = ((0, 0x10FFFF),)
 
+# `\\Q...\\E`, and escapes before it that are not its beginning.
+_QUOTED = re.compile(r"\\Q(.*?)(?:\\E|\Z)|\\.", re.DOTALL)
+
 Code = list[Instruction]
+
+
+def _plain(match: re.Match[str]) -> str:
+    """Quoted text with each special character escaped; other escapes stay."""
+    quoted = match.group(1)
+    if quoted is None:
+        return match.group()
+    return "".join(char if char.isalnum() else f"\\{char}" for char in quoted)
 
 
 def compile_pattern(pattern: str) -> Program:
@@ -167,7 +179,7 @@ class _Compiler:
     def __init__(self, pattern: str) -> None:
         if len(pattern) > 2_000:
             raise script_error("PatternSyntaxException", "the regular expression is too long")
-        self.pattern = pattern
+        self.pattern = _QUOTED.sub(_plain, pattern)
         self.index = 0
         self.groups = 0
         self.marks = 0
@@ -361,12 +373,6 @@ class _Compiler:
             if int(char) > self.groups:
                 raise self.fail(f"there is no group {char}")
             return [Instruction(Op.BACK, int(char))]
-        if char == "Q":
-            end = self.pattern.find("\\E", self.index)
-            end = len(self.pattern) if end < 0 else end
-            quoted = self.pattern[self.index : end]
-            self.index = min(end + 2, len(self.pattern))
-            return [self._set(_of(letter)) for letter in quoted]
         return [self._set(*self._class_escape(char))]
 
     def _class_escape(self, char: str) -> tuple[Ranges, bool]:

@@ -177,11 +177,12 @@ class StatementParser(ExpressionParser):
         if self.at("("):
             hint = "define functions at the top of the file"
             raise self.error("a function cannot be defined here", hint)
-        value = self._initial_value()
-        while value is None and self.take(","):
+        values = [self._initial_value()]
+        while self.take(","):
             self.skip_newlines()
             names.append(self.expect_name("a variable name"))
-        return tree.Declaration(at, tuple(names), kind, value, False, field)
+            values.append(self._initial_value())
+        return tree.Declaration(at, tuple(names), kind, tuple(values), False, field)
 
     def _destructuring(self, at: tree.Position, *, field: bool) -> Node:
         names: list[str] = []
@@ -195,7 +196,7 @@ class StatementParser(ExpressionParser):
         value = self._initial_value()
         if value is None:
             raise self.error("several names in parentheses need a value")
-        return tree.Declaration(at, tuple(names), "def", value, True, field)
+        return tree.Declaration(at, tuple(names), "def", (value,), True, field)
 
     def _initial_value(self) -> Node | None:
         if not self.take("="):

@@ -199,11 +199,19 @@ class ExpressionStatement(Node, frozen=True):
 
 
 class Declaration(Node, frozen=True):
-    """`def x = 1`, `String x`, `def (a, b) = list`; `field` for `@Field`."""
+    """`def x = 1, y`, `String x`, `def (a, b) = list`.
+
+    Attributes:
+        names: Declared names.
+        type: As written, or `def`.
+        values: One per name; with `destructuring` a single list for all.
+        destructuring: Whether the names stand in parentheses.
+        field: Whether `@Field` makes it script-wide.
+    """
 
     names: tuple[str, ...]
     type: str
-    value: Node | None
+    values: tuple[Node | None, ...]
     destructuring: bool = False
     field: bool = False
 

@@ -95,8 +95,10 @@ async def test_always_pulls_a_present_image_too() -> None:
             "me/app:1:2",
             "Always",
             "InvalidImageName",
-            'Failed to apply default image tag "me/app:1:2": couldn\'t parse image name '
-            '"me/app:1:2": invalid reference format',
+            (
+                'Failed to apply default image tag "me/app:1:2": couldn\'t parse image name '
+                '"me/app:1:2": invalid reference format'
+            ),
         ),
     ],
 )  # fmt: skip

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from towline.drydock.node.images import (
     Credentials,
+    ImageInfo,
     credentials_for,
     full_reference,
     pull_policy,
@@ -57,6 +58,22 @@ def test_any_text_is_a_reference_or_none(text: str) -> None:
 )
 def test_the_pull_policy_has_a_default(container: dict[str, str], policy: str) -> None:
     assert pull_policy(container) == policy
+
+
+@pytest.mark.parametrize(
+    ("digests", "reference", "expected"),
+    [
+        (("x.io/a@sha256:1", "y.io/b@sha256:2"), "y.io/b:7", "y.io/b@sha256:2"),
+        (("x.io/a@sha256:1", "y.io/b@sha256:2"), "y.io/b@sha256:9", "y.io/b@sha256:2"),
+        (("x.io:5000/a@sha256:1",), "x.io:5000/a:7", "x.io:5000/a@sha256:1"),
+        (("x.io/a@sha256:1",), "y.io/b:7", "x.io/a@sha256:1"),
+        ((), "y.io/b:7", "id"),
+    ],
+)
+def test_an_image_is_named_by_the_digest_of_its_repository(
+    digests: tuple[str, ...], reference: str, expected: str
+) -> None:
+    assert ImageInfo(id="id", digests=digests).identity(reference) == expected
 
 
 def _secret(auths: Any, key: str = ".dockerconfigjson") -> dict[str, Any]:

@@ -58,7 +58,7 @@ async def test_a_missing_image_is_none_and_a_present_one_is_read(tmp_path: Path)
         image = await podman.image("docker.io/a/b:1")
     assert image is not None
     assert (image.id, image.entrypoint, image.command, image.user) == ("abc", ("e",), ("c",), "u")
-    assert image.digest_reference == "docker.io/a/b@sha256:1"
+    assert image.identity("docker.io/a/b:1") == "docker.io/a/b@sha256:1"
 
 
 @pytest.mark.asyncio

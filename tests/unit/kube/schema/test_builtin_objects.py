@@ -260,6 +260,30 @@ def test_kinds_without_a_spec() -> None:
     assert namespace["status"] == {"phase": "Active"}
 
 
+def test_more_kinds_without_a_common_spec() -> None:
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": []}}
+    job = complete({"apiVersion": "batch/v1", "kind": "Job", "spec": {"template": template}})
+    assert job["metadata"]["labels"] == {"a": "b"}
+    controller = complete(
+        {"apiVersion": "v1", "kind": "ReplicationController", "spec": {"template": template}}
+    )
+    assert controller["spec"]["selector"] == {"a": "b"}
+    node = complete({"apiVersion": "v1", "kind": "Node", "status": {"capacity": {"cpu": "2000m"}}})
+    assert node["status"]["allocatable"] == {"cpu": "2"}
+    storage = complete({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass"})
+    assert storage["volumeBindingMode"] == "Immediate"
+    scaler = complete(
+        {
+            "apiVersion": "autoscaling/v2",
+            "kind": "HorizontalPodAutoscaler",
+            "spec": {"behavior": {"scaleUp": {"selectPolicy": "Min"}}},
+        }
+    )
+    assert scaler["spec"]["behavior"]["scaleUp"]["selectPolicy"] == "Min"
+    assert len(scaler["spec"]["behavior"]["scaleUp"]["policies"]) == 2
+    assert scaler["spec"]["metrics"][0]["resource"]["name"] == "cpu"
+
+
 def test_a_job_gets_its_selector() -> None:
     job = with_job_selector(
         {"metadata": {"name": "j", "uid": "u"}, "spec": {"template": {"spec": {}}}}

@@ -230,11 +230,8 @@ def test_list_items_are_owned_by_key_and_merge() -> None:
     )
     containers = live["spec"]["template"]["spec"]["containers"]
     assert [c["name"] for c in containers] == ["a", "b"]
-    assert owners(live)["m", "Apply"][-2:] == [
-        '.spec.template.spec.containers[name="a"].ports[containerPort=80,protocol="TCP"]',
-        '.spec.template.spec.containers[name="a"].ports[containerPort=80,protocol="TCP"]'
-        ".containerPort",
-    ]
+    port_path = '.spec.template.spec.containers[name="a"].ports[containerPort=80,protocol="TCP"]'
+    assert owners(live)["m", "Apply"][-2:] == [port_path, f"{port_path}.containerPort"]
     after = apply(live, deployment(), now=T3, schema=DEPLOYMENT)
     assert [c["name"] for c in after["spec"]["template"]["spec"]["containers"]] == ["b"]
 

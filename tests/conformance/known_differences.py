@@ -1,0 +1,7 @@
+"""Where Drydock answers differently from kube-apiserver on purpose, each with its reason."""
+
+from __future__ import annotations
+
+from peers.difference import Known
+
+KNOWN: tuple[Known, ...] = ()
