@@ -42,6 +42,7 @@ async def ensure_defaults(
         "clusterIP": plan.api_address,
         "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": port}],
     }
+    await _free_changed_address(registry, plan.api_address)
     await _ensure(registry, _SERVICES, service)
     root = _object("v1", "ConfigMap", "kube-system", ROOT_CA)
     root["data"] = {"ca.crt": ca}
@@ -63,6 +64,13 @@ async def ensure_defaults(
         "ports": [{"name": "https", "port": port, "protocol": "TCP"}],
     }
     await _ensure(registry, _SLICES, slice_)
+
+
+async def _free_changed_address(registry: Registry, address: str) -> None:
+    """Removes the API server's service when the address space moved: addresses cannot change."""
+    live = registry.get(_SERVICES, "default", "kubernetes")
+    if live is not None and live["spec"].get("clusterIP") != address:
+        await registry.delete(_SERVICES, "default", "kubernetes")
 
 
 def _object(

@@ -171,19 +171,27 @@ class _Cluster:
                 group.create_task(run_controllers(self._registry, self._clock)),
             ]
             try:
-                await self._announce(server, ready)
+                await self._started(server, serving)
+                self._announce(ready)
                 if node is not None:
                     upkeep.append(group.create_task(node.run()))
                 await asyncio.shield(serving)
             finally:
                 for task in upkeep:
                     task.cancel()
+                # The node may have containers to stop, and tells the registry until it is done.
+                await asyncio.wait(upkeep)
                 self._registry.store.end_watches()
                 server.should_exit = True
+                await asyncio.wait([serving], timeout=2 * _DRAIN_SECONDS)
 
-    async def _announce(self, server: uvicorn.Server, ready: Callable[[str], None]) -> None:
+    async def _started(self, server: uvicorn.Server, serving: asyncio.Task[None]) -> None:
         while not server.started:
+            if serving.done():
+                raise SettingsError("the API server ended while it was starting")
             await self._clock.sleep(0.005)
+
+    def _announce(self, ready: Callable[[str], None]) -> None:
         host = f"[{self._config.host}]" if ":" in self._config.host else self._config.host
         url = f"https://{host}:{self._port}"
         pki.write_kubeconfig(
@@ -212,8 +220,11 @@ class _Cluster:
             "api_port": self._port,
             **self._config.node_options,
         }
+        unknown = sorted(options.keys() - set(NodeOptions.__struct_fields__))
+        if unknown:
+            raise SettingsError(f"node_options: unknown: {', '.join(unknown)}")
         try:
-            converted = msgspec.convert(options, NodeOptions, strict=False)
+            converted = msgspec.convert(options, NodeOptions, strict=False, dec_hook=_as_path)
         except msgspec.ValidationError as error:
             raise SettingsError(f"node_options: {error}") from error
         return Node(self._registry, converted, self._clock)
@@ -242,6 +253,12 @@ class _Cluster:
                 ssl_keyfile=str(self._identity.key),
             )
         )
+
+
+def _as_path(wanted: type, value: Any) -> Any:
+    if wanted is Path and isinstance(value, str | Path):
+        return Path(value)
+    raise TypeError(f"expected {wanted.__name__}, got {type(value).__name__}")
 
 
 @contextlib.contextmanager

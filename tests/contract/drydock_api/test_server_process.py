@@ -10,7 +10,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 import pytest
@@ -35,7 +35,7 @@ class Client:
             headers={"Authorization": f"Bearer {server.token}"},
         )
 
-    async def __aenter__(self) -> Client:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -136,14 +136,14 @@ async def test_a_second_server_on_the_same_folder_is_refused(server: Any) -> Non
 
 
 async def test_open_watches_do_not_hold_up_the_end(server: Any) -> None:
-    async with Client(server) as client:
-        async with client.session.get(f"{MAPS}?watch=1&resourceVersion=0") as stream:
-            await stream.content.readline()
-            loop = asyncio.get_running_loop()
-            begun = loop.time()
-            code = await asyncio.to_thread(server.stop)
-            assert code == 0
-            assert loop.time() - begun < 5
+    url = f"{MAPS}?watch=1&resourceVersion=0"
+    async with Client(server) as client, client.session.get(url) as stream:
+        await stream.content.readline()
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        code = await asyncio.to_thread(server.stop)
+        assert code == 0
+        assert loop.time() - begun < 5
     server.start()
 
 

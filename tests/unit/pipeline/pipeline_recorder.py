@@ -17,11 +17,14 @@ Answer = Callable[[Any, c.StepContext], Any]
 class Recorder:
     """Implements `Executor` in memory.
 
-    `shell` maps a part of a script to (exit code, output) or an exception; time-outs expire when
-    the body waits for `Sleep` longer than they allow.
+    `shell` maps a part of a script to an exit code, (exit code, output) or an exception. A script
+    that holds `hang` never ends; then time-outs expire after some turns of the loop.
     """
 
-    def __init__(self, shell: Mapping[str, Any] | None = None, **answers: Any) -> None:
+    def __init__(
+        self, shell: Mapping[str, Any] | None = None, *, hang: str = "", **answers: Any
+    ) -> None:
+        self.hang = hang
         self.shell = dict(shell or {})
         self.answers = answers
         self.commands: list[Any] = []
@@ -29,12 +32,13 @@ class Recorder:
         self.lines: list[str] = []
         self.stages: list[tuple[str, str]] = []
         self.files: dict[str, str] = {}
-        self.expire = False
 
     async def execute(self, command: c.Command, context: c.StepContext) -> Any:
         self.commands.append(command)
         self.contexts.append(context)
         await asyncio.sleep(0)
+        if self.hang and isinstance(command, c.Sh) and self.hang in command.script:
+            await asyncio.Event().wait()
         answer = self.answers.get(type(command).__name__)
         if isinstance(answer, Exception):
             raise answer
@@ -94,7 +98,7 @@ class Recorder:
 
     async def with_timeout(self, seconds: float, body: Callable[[], Awaitable[Any]]) -> Any:
         task = asyncio.ensure_future(body())
-        if self.expire:
+        if self.hang:
             for _ in range(20):
                 await asyncio.sleep(0)
             task.cancel()

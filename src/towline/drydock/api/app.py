@@ -16,8 +16,9 @@ from towline.drydock.api.auth import TokenFile
 from towline.drydock.api.discovery import Discovery
 from towline.drydock.api.health import Health, version_document
 from towline.drydock.api.messages import Answer, Receive, Request, Response, Send, Stream
-from towline.drydock.api.negotiate import wants_aggregated
+from towline.drydock.api.negotiate import clauses, wants_aggregated
 from towline.drydock.api.openapi import OpenApi
+from towline.drydock.api.openapi_v2 import ACCEPTED, CONTENT_TYPE, OpenApiV2
 from towline.drydock.api.resources import Resources
 from towline.drydock.api.route import group_version, resolve, segments
 from towline.drydock.refusals import method_not_allowed, unknown_resource
@@ -61,6 +62,7 @@ class ApiServer:
         self._clock = clock
         self._discovery = Discovery(registry.kinds, address)
         self._openapi = OpenApi(registry.kinds)
+        self._openapi_v2 = OpenApiV2(registry.kinds)
         self._version = version_document(registry.kinds.catalog.version)
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
@@ -135,6 +137,8 @@ class ApiServer:
     async def _openapi_answer(self, request: Request, path: tuple[str, ...]) -> Response:
         if path == ("openapi", "v3"):
             return _tagged(request, self._openapi.index())
+        if path == ("openapi", "v2"):
+            return await self._openapi_v2_answer(request)
         if path[:2] != ("openapi", "v3"):
             return _NO_PAGE
         name = "/".join(path[2:])
@@ -157,6 +161,24 @@ class ApiServer:
         if _takes_gzip(request):
             return Response(packed, headers={**headers, "content-encoding": "gzip"})
         return Response(await asyncio.to_thread(gzip.decompress, packed), headers=headers)
+
+    async def _openapi_v2_answer(self, request: Request) -> Response:
+        offered = {clause.media for clause in clauses(request.header(b"accept"))}
+        if not offered & ACCEPTED:
+            raise ApiError(
+                f"only the following media types are accepted: {CONTENT_TYPE}",
+                reason="NotAcceptable",
+            )
+        packed = await asyncio.to_thread(self._openapi_v2.document)
+        etag = _etag(packed)
+        headers = {"etag": etag, "vary": "Accept, Accept-Encoding"}
+        if request.header(b"if-none-match") == etag:
+            return Response(b"", status=304, content_type=CONTENT_TYPE, headers=headers)
+        if _takes_gzip(request):
+            headers["content-encoding"] = "gzip"
+            return Response(packed, content_type=CONTENT_TYPE, headers=headers)
+        plain = await asyncio.to_thread(gzip.decompress, packed)
+        return Response(plain, content_type=CONTENT_TYPE, headers=headers)
 
     # Sending
 
@@ -217,10 +239,14 @@ def _refused(error: ApiError) -> Response:
 
 
 def _tagged(request: Request, body: bytes) -> Response:
-    etag = f'"{hashlib.sha256(body).hexdigest().upper()}"'
+    etag = _etag(body)
     if request.header(b"if-none-match") == etag:
         return Response(b"", status=304, headers={"etag": etag})
     return Response(body, headers={"etag": etag})
+
+
+def _etag(body: bytes) -> str:
+    return f'"{hashlib.sha256(body).hexdigest().upper()}"'
 
 
 def _takes_gzip(request: Request) -> bool:

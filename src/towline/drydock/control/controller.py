@@ -39,7 +39,7 @@ class Controller(Protocol):
     """Drives one kind of object towards what its spec says.
 
     Attributes:
-        name: As component in Events and as field manager.
+        name: As component in Events and in the log.
         watches: Resources whose changes it wants; None means every resource.
     """
 

@@ -16,6 +16,7 @@ from towline.drydock.control.revisions import REVISION, Revision, find_new
 from towline.drydock.control.rollout import Change, EventNote, Plan, plan
 from towline.drydock.control.rolloutmath import is_recreate
 from towline.drydock.control.rolloutstatus import StatusBuilder
+from towline.drydock.control.writes import CONTROLLER_MANAGER, edit, report
 from towline.kube.refs import GroupResource
 from towline.kube.selectors import label_selector_of
 from towline.kube.status import ApiError
@@ -79,7 +80,7 @@ class DeploymentController:
             return None  # would select every pod of the namespace
         selector = label_selector_of(selector_text)
         claimed = claim(deployment, selector, self._cluster.objects(REPLICA_SETS, key.namespace))
-        owned = await take_over(self._cluster, REPLICA_SETS, deployment, claimed, self.name)
+        owned = await take_over(self._cluster, REPLICA_SETS, deployment, claimed)
         step = plan(
             deployment,
             owned,
@@ -107,7 +108,7 @@ class DeploymentController:
         await together(self._change(deployment, change) for change in step.changes)
         await together(
             [
-                self._report(deployment, step.status),
+                report(self._cluster, DEPLOYMENTS, deployment, step.status),
                 self._note_revision(deployment, step.revision),
                 *(self._drop(deployment, name, uid) for name, uid in step.deletes),
                 *(self._event(deployment, note) for note in step.events),
@@ -117,7 +118,7 @@ class DeploymentController:
     async def _create(self, deployment: Obj, body: Obj) -> bool:
         """Creates the new ReplicaSet; False when its name is another template's."""
         try:
-            await self._cluster.create(REPLICA_SETS, body, manager=self.name)
+            await self._cluster.create(REPLICA_SETS, body, manager=CONTROLLER_MANAGER)
         except ApiError as error:
             if error.reason == "AlreadyExists":
                 await self._collision(deployment, body)
@@ -127,7 +128,7 @@ class DeploymentController:
             name = body["metadata"]["name"]
             text = f'Failed to create new replica set "{name}": {error.message}'
             status = StatusBuilder(deployment, self._clock.now()).note_create_failed(text)
-            await self._report(deployment, status)
+            await report(self._cluster, DEPLOYMENTS, deployment, status)
             await self._event(deployment, ("Warning", "ReplicaSetCreateError", text))
             raise
         return True
@@ -143,7 +144,7 @@ class DeploymentController:
             return  # made by an earlier step that we have not seen yet
         status = dict(deployment.get("status") or {})
         status["collisionCount"] = int(status.get("collisionCount") or 0) + 1
-        await self._report(deployment, status)
+        await report(self._cluster, DEPLOYMENTS, deployment, status)
 
     async def _change(self, deployment: Obj, change: Change) -> None:
         def write(copy: Obj) -> None:
@@ -157,7 +158,7 @@ class DeploymentController:
             deployment["metadata"]["namespace"],
             change.name,
             write,
-            manager=self.name,
+            manager=CONTROLLER_MANAGER,
             uid=change.uid,
         )
 
@@ -168,37 +169,11 @@ class DeploymentController:
     async def _note_revision(self, deployment: Obj, revision: str) -> None:
         if not revision:
             return
-        meta = deployment["metadata"]
 
         def write(copy: Obj) -> None:
             copy["metadata"].setdefault("annotations", {})[REVISION] = revision
 
-        await self._cluster.mutate(
-            DEPLOYMENTS,
-            meta["namespace"],
-            meta["name"],
-            write,
-            manager=self.name,
-            uid=meta["uid"],
-        )
-
-    async def _report(self, deployment: Obj, status: Obj) -> None:
-        if status == deployment.get("status"):
-            return
-        meta = deployment["metadata"]
-
-        def write(copy: Obj) -> None:
-            copy["status"] = status
-
-        await self._cluster.mutate(
-            DEPLOYMENTS,
-            meta["namespace"],
-            meta["name"],
-            write,
-            manager=self.name,
-            subresource="status",
-            uid=meta["uid"],
-        )
+        await edit(self._cluster, DEPLOYMENTS, deployment, write)
 
     async def _event(self, deployment: Obj, note: EventNote) -> None:
         type_, reason, message = note

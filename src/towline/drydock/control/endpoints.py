@@ -19,6 +19,7 @@ from towline.drydock.control.backends import (
 )
 from towline.drydock.control.controller import Key, key_of
 from towline.drydock.control.resources import ENDPOINTS, PODS, SERVICES
+from towline.drydock.control.writes import CONTROLLER_MANAGER, edit
 from towline.kube.refs import GroupResource
 from towline.kube.status import ApiError
 
@@ -68,7 +69,7 @@ class EndpointsController:
     async def _create(self, wanted: Obj) -> None:
         wanted["metadata"]["annotations"] = {TRIGGER_TIME: rfc3339(self._clock.now())}
         try:
-            await self._cluster.create(ENDPOINTS, wanted, manager=self.name)
+            await self._cluster.create(ENDPOINTS, wanted, manager=CONTROLLER_MANAGER)
         except ApiError as error:
             # A namespace that is going away needs no new endpoints.
             if error.reason not in {"Forbidden", "NotFound"}:
@@ -82,15 +83,7 @@ class EndpointsController:
             copy["metadata"].setdefault("annotations", {})[TRIGGER_TIME] = now
             copy["subsets"] = wanted.get("subsets") or []
 
-        meta = stored["metadata"]
-        await self._cluster.mutate(
-            ENDPOINTS,
-            meta["namespace"],
-            meta["name"],
-            write,
-            manager=self.name,
-            uid=meta["uid"],
-        )
+        await edit(self._cluster, ENDPOINTS, stored, write)
 
 
 def services_of(cluster: Cluster, event: ClusterEvent) -> Iterable[Key]:

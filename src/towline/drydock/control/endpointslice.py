@@ -22,6 +22,7 @@ from towline.drydock.control.controller import Key, key_of, namespace_terminatin
 from towline.drydock.control.endpoints import services_of
 from towline.drydock.control.ownership import controller_reference
 from towline.drydock.control.resources import ENDPOINT_SLICES, PODS, SERVICES
+from towline.drydock.control.writes import CONTROLLER_MANAGER, edit
 from towline.kube.refs import GroupResource
 from towline.kube.status import ApiError
 
@@ -98,7 +99,7 @@ class EndpointSliceController:
     async def _create(self, wanted: Obj) -> None:
         wanted["metadata"]["annotations"] = {TRIGGER_TIME: rfc3339(self._clock.now())}
         try:
-            await self._cluster.create(ENDPOINT_SLICES, wanted, manager=self.name)
+            await self._cluster.create(ENDPOINT_SLICES, wanted, manager=CONTROLLER_MANAGER)
         except ApiError as error:
             if not namespace_terminating(error):
                 raise
@@ -112,15 +113,7 @@ class EndpointSliceController:
             copy["endpoints"] = wanted["endpoints"]
             copy["ports"] = wanted["ports"]
 
-        meta = stored["metadata"]
-        await self._cluster.mutate(
-            ENDPOINT_SLICES,
-            meta["namespace"],
-            meta["name"],
-            write,
-            manager=self.name,
-            uid=meta["uid"],
-        )
+        await edit(self._cluster, ENDPOINT_SLICES, stored, write)
 
     async def _delete(self, stored: Obj) -> None:
         meta = stored["metadata"]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from towline.drydock.cluster import Cluster, ClusterEvent, Obj
 from towline.drydock.control.controller import together
 from towline.drydock.control.ownership import drop_references
+from towline.drydock.control.writes import CONTROLLER_MANAGER
 from towline.kube.refs import GroupResource
 from towline.kube.status import ApiError
 
@@ -147,7 +148,7 @@ class GarbageCollector:
             key.namespace,
             key.name,
             lambda copy: drop_references(copy, owners),
-            manager=self.name,
+            manager=CONTROLLER_MANAGER,
             uid=key.uid,
         )
 
@@ -157,7 +158,12 @@ class GarbageCollector:
             meta["finalizers"] = [one for one in meta.get("finalizers") or () if one != finalizer]
 
         await self._cluster.mutate(
-            key.resource, key.namespace, key.name, write, manager=self.name, uid=key.uid
+            key.resource,
+            key.namespace,
+            key.name,
+            write,
+            manager=CONTROLLER_MANAGER,
+            uid=key.uid,
         )
 
 

@@ -11,6 +11,7 @@ from towline.drydock.control.jobplan import TRACKING, JobPlan, plan
 from towline.drydock.control.ownership import controlled_by, controller_of
 from towline.drydock.control.podtemplate import pod_of
 from towline.drydock.control.resources import JOBS, PODS
+from towline.drydock.control.writes import CONTROLLER_MANAGER, edit, report
 from towline.kube.refs import GroupResource
 from towline.kube.status import ApiError
 
@@ -75,7 +76,7 @@ class JobController:
                 await self._release(pod)
 
     async def _carry_out(self, job: Obj, step: JobPlan) -> None:
-        await self._report(job, step.status)
+        await report(self._cluster, JOBS, job, step.status)
         await together(
             [
                 *(self._release(pod) for pod in step.release),
@@ -85,41 +86,19 @@ class JobController:
             ]
         )
 
-    async def _report(self, job: Obj, status: Obj) -> None:
-        if status == job.get("status"):
-            return
-        meta = job["metadata"]
-
-        def write(copy: Obj) -> None:
-            copy["status"] = status
-
-        await self._cluster.mutate(
-            JOBS,
-            meta["namespace"],
-            meta["name"],
-            write,
-            manager=self.name,
-            subresource="status",
-            uid=meta["uid"],
-        )
-
     async def _release(self, pod: Obj) -> None:
-        meta = pod["metadata"]
-
         def write(copy: Obj) -> None:
             kept = [one for one in copy["metadata"].get("finalizers") or () if one != TRACKING]
             copy["metadata"]["finalizers"] = kept
 
-        await self._cluster.mutate(
-            PODS, meta["namespace"], meta["name"], write, manager=self.name, uid=meta["uid"]
-        )
+        await edit(self._cluster, PODS, pod, write)
 
     async def _create(self, job: Obj) -> None:
         template = job["spec"]["template"]
         finalizers = [*((template.get("metadata") or {}).get("finalizers") or ()), TRACKING]
         try:
             pod = await self._cluster.create(
-                PODS, pod_of(job, template, finalizers=finalizers), manager=self.name
+                PODS, pod_of(job, template, finalizers=finalizers), manager=CONTROLLER_MANAGER
             )
         except ApiError as error:
             if namespace_terminating(error):

@@ -10,6 +10,7 @@ from towline.aio.clock import Clock, rfc3339
 from towline.drydock.cluster import Cluster, ClusterEvent, Obj
 from towline.drydock.control.controller import Key, together
 from towline.drydock.control.resources import NAMESPACES
+from towline.drydock.control.writes import edit
 from towline.kube.refs import GroupResource
 from towline.kube.status import ApiError
 
@@ -98,24 +99,13 @@ class NamespaceController:
         return ""
 
     async def _finish(self, space: Obj) -> None:
-        meta = space["metadata"]
-
         def write(copy: Obj) -> None:
             spec = copy.setdefault("spec", {})
             spec["finalizers"] = [one for one in spec.get("finalizers") or () if one != FINALIZER]
 
-        await self._cluster.mutate(
-            NAMESPACES,
-            "",
-            meta["name"],
-            write,
-            manager=self.name,
-            subresource="finalize",
-            uid=meta["uid"],
-        )
+        await edit(self._cluster, NAMESPACES, space, write, subresource="finalize")
 
     async def _report(self, space: Obj, left: list[Content], failures: list[str]) -> None:
-        meta = space["metadata"]
         stamp = rfc3339(self._clock.now())
 
         def write(copy: Obj) -> None:
@@ -123,15 +113,7 @@ class NamespaceController:
             status["phase"] = "Terminating"
             status["conditions"] = conditions(status.get("conditions") or [], left, failures, stamp)
 
-        await self._cluster.mutate(
-            NAMESPACES,
-            "",
-            meta["name"],
-            write,
-            manager=self.name,
-            subresource="status",
-            uid=meta["uid"],
-        )
+        await edit(self._cluster, NAMESPACES, space, write, subresource="status")
 
 
 def conditions(

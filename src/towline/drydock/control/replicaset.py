@@ -19,6 +19,7 @@ from towline.drydock.control.ownership import claim, controlled_by, controller_o
 from towline.drydock.control.podtemplate import pod_of
 from towline.drydock.control.replicas import BURST, replica_set_status, slow_start, victims
 from towline.drydock.control.resources import PODS, REPLICA_SETS
+from towline.drydock.control.writes import CONTROLLER_MANAGER, report
 from towline.kube.refs import GroupResource
 from towline.kube.selectors import label_selector_of
 from towline.kube.status import ApiError
@@ -82,7 +83,7 @@ class ReplicaSetController:
             return None
         selector = label_selector_of(found["spec"].get("selector"))
         claimed = claim(found, selector, self._cluster.objects(PODS, key.namespace))
-        pods = await take_over(self._cluster, PODS, found, claimed, self.name)
+        pods = await take_over(self._cluster, PODS, found, claimed)
         active = [pod for pod in pods if podstate.is_active(pod)]
         terminating = sum(
             podstate.is_terminating(pod) and not podstate.is_finished(pod) for pod in pods
@@ -100,7 +101,10 @@ class ReplicaSetController:
             stamp=rfc3339(now),
         )
         await together(
-            [self._report(found, status), *(self._event(found, *note) for note in outcome.notes)]
+            [
+                report(self._cluster, REPLICA_SETS, found, status),
+                *(self._event(found, *note) for note in outcome.notes),
+            ]
         )
         if outcome.error is not None and not namespace_terminating(outcome.error):
             raise outcome.error
@@ -121,7 +125,7 @@ class ReplicaSetController:
     async def _create(self, replica_set: Obj) -> Outcome:
         body = pod_of(replica_set, replica_set["spec"]["template"])
         try:
-            pod = await self._cluster.create(PODS, body, manager=self.name)
+            pod = await self._cluster.create(PODS, body, manager=CONTROLLER_MANAGER)
         except ApiError as error:
             if namespace_terminating(error):
                 return Outcome([], error)
@@ -145,24 +149,6 @@ class ReplicaSetController:
     async def _event(self, replica_set: Obj, type_: str, reason: str, message: str) -> None:
         await self._cluster.event(
             replica_set, type_=type_, reason=reason, message=message, component=self.name
-        )
-
-    async def _report(self, replica_set: Obj, status: Obj) -> None:
-        if status == replica_set.get("status"):
-            return
-        meta = replica_set["metadata"]
-
-        def write(copy: Obj) -> None:
-            copy["status"] = status
-
-        await self._cluster.mutate(
-            REPLICA_SETS,
-            meta["namespace"],
-            meta["name"],
-            write,
-            manager=self.name,
-            subresource="status",
-            uid=meta["uid"],
         )
 
 

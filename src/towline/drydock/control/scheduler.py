@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from towline.aio.clock import Clock, rfc3339
 from towline.drydock.cluster import Cluster, ClusterEvent, Obj
 from towline.drydock.control import podstate
 from towline.drydock.control.controller import Key, key_of, together
 from towline.drydock.control.resources import NODES, PODS
+from towline.drydock.control.writes import edit
 from towline.kube.refs import GroupResource
 
 NO_NODES = "no nodes available to schedule pods"
 SCHEDULER = "default-scheduler"
+MANAGER = "kube-scheduler"
 
 
 class Placement(NamedTuple):
@@ -76,15 +78,12 @@ class Scheduler:
             if not copy["spec"].get("nodeName"):
                 copy["spec"]["nodeName"] = node
 
-        bound = await self._cluster.mutate(
-            PODS, meta["namespace"], meta["name"], write, manager=self.name, uid=meta["uid"]
-        )
+        bound = await edit(self._cluster, PODS, pod, write, manager=MANAGER)
         if bound is not None:
             text = f"Successfully assigned {meta['namespace']}/{meta['name']} to {node}"
             await self._event(pod, "Normal", "Scheduled", text)
 
     async def _refuse(self, pod: Obj, reason: str) -> None:
-        meta = pod["metadata"]
         stamp = rfc3339(self._clock.now())
 
         def write(copy: Obj) -> None:
@@ -98,20 +97,9 @@ class Scheduler:
             return
         await together(
             [
-                self._report(meta, write),
+                edit(self._cluster, PODS, pod, write, manager=MANAGER, subresource="status"),
                 self._event(pod, "Warning", "FailedScheduling", reason),
             ]
-        )
-
-    async def _report(self, meta: Obj, write: Any) -> None:
-        await self._cluster.mutate(
-            PODS,
-            meta["namespace"],
-            meta["name"],
-            write,
-            manager=self.name,
-            subresource="status",
-            uid=meta["uid"],
         )
 
     async def _event(self, pod: Obj, type_: str, reason: str, message: str) -> None:

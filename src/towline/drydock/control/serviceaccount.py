@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from towline.drydock.cluster import Cluster, ClusterEvent, Obj
 from towline.drydock.control.controller import Key
 from towline.drydock.control.resources import CONFIG_MAPS, NAMESPACES, SERVICE_ACCOUNTS
+from towline.drydock.control.writes import CONTROLLER_MANAGER, edit
 from towline.kube.refs import GroupResource
 from towline.kube.status import ApiError
 
@@ -75,11 +76,11 @@ class ServiceAccountController:
             def write(private: Obj) -> None:
                 private["data"] = data
 
-            await self._cluster.mutate(CONFIG_MAPS, namespace, ROOT_CA, write, manager=self.name)
+            await edit(self._cluster, CONFIG_MAPS, copy, write)
 
     async def _create(self, resource: GroupResource, body: Obj) -> None:
         try:
-            await self._cluster.create(resource, body, manager=self.name)
+            await self._cluster.create(resource, body, manager=CONTROLLER_MANAGER)
         except ApiError as error:
             # Somebody was faster, or the namespace is going away.
             if error.reason not in {"AlreadyExists", "Forbidden", "NotFound"}:

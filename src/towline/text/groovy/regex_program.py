@@ -136,7 +136,7 @@ def compile_pattern(pattern: str) -> Program:
     """
     compiler = _Compiler(pattern)
     code = compiler.alternatives()
-    if compiler.index < len(pattern):
+    if compiler.index < len(compiler.pattern):
         raise compiler.fail("unmatched ')'")
     code = [Instruction(Op.SAVE, 0), *code, Instruction(Op.MATCH)]
     groups = compiler.groups

@@ -17,9 +17,7 @@ MAPS = "/api/v1/namespaces/default/configmaps"
 
 @pytest.mark.parametrize("credentials", ["", "Bearer wrong", "Basic YWRtaW46eA==", "Bearer "])
 @pytest.mark.parametrize("url", ["/api", "/apis", "/api/v1/secrets", "/openapi/v3", "/x", "/"])
-async def test_nothing_is_told_without_a_valid_token(
-    api: Any, url: str, credentials: str
-) -> None:
+async def test_nothing_is_told_without_a_valid_token(api: Any, url: str, credentials: str) -> None:
     reply = await api.request("GET", url, headers={"authorization": credentials})
     assert reply.status == 401
     assert reply.json()["reason"] == "Unauthorized"
@@ -111,8 +109,10 @@ async def test_methods_that_a_path_does_not_know_are_405(api: Any) -> None:
         ("application/vnd.kubernetes.protobuf,application/json", 200, "ConfigMapList"),
         ("application/vnd.kubernetes.protobuf", 406, "Status"),
         (
-            "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,"
-            "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
+            (
+                "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,"
+                "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+            ),
             200,
             "PartialObjectMetadataList",
         ),
@@ -165,9 +165,7 @@ async def test_yaml_aliases_cannot_multiply_without_end(api: Any) -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
     body = "\n".join(lines).encode()
-    reply = await api.request(
-        "POST", MAPS, body=body, headers={"content-type": "application/yaml"}
-    )
+    reply = await api.request("POST", MAPS, body=body, headers={"content-type": "application/yaml"})
     assert reply.status == 400
     assert "more than" in reply.json()["message"]
 

@@ -97,7 +97,11 @@ async def test_status_of_a_custom_object_has_its_own_path(registry: Registry) ->
     made = await registry.create(WIDGETS, {**widget(), "status": {"a": 1}}, manager="me")
     assert "status" not in made
     changed = await registry.mutate(
-        WIDGETS, "default", "w", lambda o: o.update(status={"a": 1}), manager="me",
+        WIDGETS,
+        "default",
+        "w",
+        lambda o: o.update(status={"a": 1}),
+        manager="me",
         subresource="status",
     )
     assert changed is not None

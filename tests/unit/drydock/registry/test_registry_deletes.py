@@ -182,9 +182,7 @@ async def test_a_namespace_waits_for_its_content_finalizer(registry: Registry) -
     assert space is not None
     assert space["status"]["phase"] == "Terminating"
     with pytest.raises(ApiError) as caught:
-        await registry.create(
-            MAPS, {"metadata": {"name": "a", "namespace": "other"}}, manager="me"
-        )
+        await registry.create(MAPS, {"metadata": {"name": "a", "namespace": "other"}}, manager="me")
     assert caught.value.message == (
         'configmaps "a" is forbidden: unable to create new content in namespace other because it'
         " is being terminated"

@@ -144,17 +144,32 @@ SCRIPTS = [
     ("NonCPS is ignored", "@NonCPS\ndef f(x) { x * 2 }\nf(4)", 8),
     ("return ends the script", "return 5\n6", 5),
     ("return from closure only", "def r = [1, 2].collect { return it + 1 }\nr", [2, 3]),
-    ("switch falls through", "def r = ''\nswitch (1) { case 1: r += 'a'\n case 2: r += 'b'; break\n"
-     " default: r += 'c' }\nr", "ab"),
-    ("switch on list and type", "switch ('q') { case [1, 2]: return 'l'\n case String: return 's' }",
-     "s"),
+    (
+        "switch falls through",
+        "def r = ''\nswitch (1) { case 1: r += 'a'\n case 2: r += 'b'; break\n default: r += 'c' }\nr",
+        "ab",
+    ),
+    (
+        "switch on list and type",
+        "switch ('q') { case [1, 2]: return 'l'\n case String: return 's' }",
+        "s",
+    ),
     ("switch on pattern", "switch ('release-1') { case ~/release-.*/: return 'r' }", "r"),
-    ("finally runs", "def r = ''\ntry { throw new Exception('x') } catch (e) { r += e.message }\n"
-     "finally { r += 'f' }\nr", "xf"),
-    ("catch by type", "try { throw new IllegalStateException('s') }\n"
-     "catch (IOException | IllegalArgumentException e) { 1 }\ncatch (RuntimeException e) { 2 }", 2),
-    ("catch of a run-time error", "try { null.foo() } catch (NullPointerException e) { 'npe' }",
-     "npe"),
+    (
+        "finally runs",
+        "def r = ''\ntry { throw new Exception('x') } catch (e) { r += e.message }\nfinally { r += 'f' }\nr",
+        "xf",
+    ),
+    (
+        "catch by type",
+        "try { throw new IllegalStateException('s') }\ncatch (IOException | IllegalArgumentException e) { 1 }\ncatch (RuntimeException e) { 2 }",
+        2,
+    ),
+    (
+        "catch of a run-time error",
+        "try { null.foo() } catch (NullPointerException e) { 'npe' }",
+        "npe",
+    ),
     ("assert passes", "assert 1 == 1\n'ok'", "ok"),
     ("chain on the next line", "[1, 2]\n  .collect { it + 1 }\n  .join('-')", "2-3"),
     ("block on the next line", "block\n{\n  7\n}", 7),
@@ -173,10 +188,13 @@ SCRIPTS = [
     ("division after a name", "def a = 6\ndef b = a / 2 / 3\nb == 1", True),
     ("statement labels by semicolon", "def a = 1; def b = 2; a + b", 3),
     ("closure as last argument in a chain", "[1, 2].inject(0) { a, b -> a + b } + 1", 4),
-    ("while find", "def m = 'a1b2' =~ /\\d/\ndef r = []\nwhile (m.find()) { r << m.group() }\nr",
-     ["1", "2"]),
+    (
+        "while find",
+        "def m = 'a1b2' =~ /\\d/\ndef r = []\nwhile (m.find()) { r << m.group() }\nr",
+        ["1", "2"],
+    ),
     ("generics and final", "final Map<String, List<String>> m = [a: ['x']]\nm.a[0]", "x"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("source", "value"), [row[1:] for row in SCRIPTS], ids=lambda row: None)
