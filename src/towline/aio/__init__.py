@@ -1,1 +1,1 @@
-"""Asyncio building blocks: clock, keyed work queue, broadcast, service scope. Knows no domain."""
+"""Asyncio building blocks: clock, keyed work queue, broadcast, services. Knows no domain."""

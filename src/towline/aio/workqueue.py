@@ -13,7 +13,12 @@ import logging
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
+from towline.aio.attempt import attempt, first_leaf
+from towline.errors import TowlineError
+
 K = TypeVar("K", bound=Hashable)
+
+_STALE = 64
 
 _log = logging.getLogger("towline.workqueue")
 
@@ -60,6 +65,10 @@ class WorkQueue(Generic[K]):
             return
         self._due[key] = due
         heapq.heappush(self._delayed, (due, next(self._serial), key))
+        if len(self._delayed) > 2 * len(self._due) + _STALE:
+            # Most entries are of keys that ran sooner.
+            self._delayed = [(at, next(self._serial), one) for one, at in self._due.items()]
+            heapq.heapify(self._delayed)
         self._wake.set()
 
     async def run(
@@ -73,7 +82,8 @@ class WorkQueue(Generic[K]):
 
         Args:
             reconcile: Called with a key; returns None when done, or seconds after which it wants
-                to be called again. An exception is logged and retried with exponential back-off.
+                to be called again. An exception is logged (one that is not expected with its
+                trace) and retried with exponential back-off.
             workers: How many keys may be worked on at once.
             name: For the log.
         """
@@ -85,18 +95,9 @@ class WorkQueue(Generic[K]):
         while True:
             key = await self._take()
             try:
-                again = await reconcile(key)
+                again = await attempt(lambda key=key: reconcile(key))  # type: ignore[misc]
             except Exception as error:  # noqa: BLE001  # the supervised unit of work
-                delay = self._failed(key)
-                _log.warning(
-                    "reconcile failed queue=%s key=%s retry_in=%.2fs error=%s: %s",
-                    name,
-                    key,
-                    delay,
-                    type(error).__name__,
-                    error,
-                    exc_info=_log.isEnabledFor(logging.DEBUG),
-                )
+                _report(name, key, self._failed(key), error)
             else:
                 self._failures.pop(key, None)
                 if again is not None:
@@ -147,3 +148,18 @@ class WorkQueue(Generic[K]):
         if key in self._dirty:
             self._dirty.discard(key)
             self.add(key)
+
+
+def _report(name: str, key: Hashable, delay: float, error: Exception) -> None:
+    leaf = first_leaf(error)
+    expected = isinstance(leaf, TowlineError)
+    _log.log(
+        logging.WARNING if expected else logging.ERROR,
+        "reconcile failed queue=%s key=%s retry_in=%.2fs error=%s: %s",
+        name,
+        key,
+        delay,
+        type(leaf).__name__,
+        leaf,
+        exc_info=None if expected else error,
+    )

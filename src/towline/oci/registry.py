@@ -102,7 +102,7 @@ class EmbeddedRegistry:
         config = self._directory / "config.json"
         config.write_bytes(msgspec.json.encode(self._config()))
         self._child = await self._spawn(
-            [program, "serve", str(config)], env={"HOME": "/nonexistent"}
+            [program, "serve", str(config)], env={"HOME": "/nonexistent", "GOGC": "40"}
         )
         await self._until_it_answers()
         _log.info("registry started address=%s", self.address)

@@ -42,7 +42,7 @@ class Database:
     """
 
     def __init__(self, path: Path) -> None:
-        self._engine = _engine(path)
+        self._engine = open_engine(path)
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write_loop, name="store-writer", daemon=True)
         self._readers = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="store-reader")
@@ -154,7 +154,8 @@ def _commit(connection: sa.Connection, batch: list[_Job[Any]]) -> bool:
     return True
 
 
-def _engine(path: Path) -> sa.Engine:
+def open_engine(path: Path | str) -> sa.Engine:
+    """An engine on a database file, with durable settings."""
     engine = sa.create_engine(
         f"sqlite:///{path}", poolclass=NullPool, connect_args={"check_same_thread": False}
     )

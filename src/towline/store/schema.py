@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import sqlalchemy as sa
 
 from towline.errors import SettingsError
+from towline.store.tables import metadata
 
 REVISION = "0001"
+_SECONDS = 300
 
 
 def migrate(engine: sa.Engine) -> None:
@@ -25,6 +30,9 @@ def migrate(engine: sa.Engine) -> None:
         raise _damaged(str(verdict))
     if present == REVISION:
         return
+    if not present:
+        _create(engine)
+        return
     if present > REVISION:
         raise SettingsError(
             f"the store has schema {present}, this version knows up to {REVISION}",
@@ -40,17 +48,25 @@ def _revision(connection: sa.Connection) -> str:
     return str(found or "")
 
 
-def _upgrade(engine: sa.Engine) -> None:
-    # Imported here: a start on a present schema, the usual one, does not pay for it.
-    from alembic import command  # noqa: PLC0415
-    from alembic.config import Config  # noqa: PLC0415
+def _create(engine: sa.Engine) -> None:
+    """A new file gets the present tables at once; migrations are for files that have a past."""
+    with engine.begin() as connection:
+        metadata.create_all(connection)
+        connection.exec_driver_sql(
+            "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"
+        )
+        connection.execute(
+            sa.text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": REVISION}
+        )
 
-    config = Config()
-    config.set_main_option("script_location", "towline.store:migrations")
-    config.set_main_option("path_separator", "os")
-    with engine.connect() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, REVISION)
+
+def _upgrade(engine: sa.Engine) -> None:
+    """Upgrades in a process of its own: the tool for it would stay in our memory (16 MB)."""
+    path = str(engine.url.database)
+    argv = [sys.executable, "-m", "towline.store.migrations", path]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=_SECONDS, check=False)
+    if done.returncode:
+        raise SettingsError(f"the store cannot be upgraded: {done.stderr.strip()[-500:]}")
 
 
 def _damaged(detail: str) -> SettingsError:

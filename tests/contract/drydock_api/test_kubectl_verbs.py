@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -150,6 +151,17 @@ def test_watch_and_wait(kubectl: Any, space: str) -> None:
     for_value = "--for=jsonpath={.spec.replicas}=3"
     kubectl("wait", for_value, "deploy/web", "--timeout=5s")
     kubectl("delete", "configmap", "noticed", "--wait=true")
+
+
+def test_lists_are_applied_and_the_older_schema_is_understood(kubectl: Any, space: str) -> None:
+    maps = [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"listed-{number}"}}
+        for number in range(2)
+    ]
+    whole = json.dumps({"apiVersion": "v1", "kind": "List", "items": maps})
+    assert kubectl("apply", "-f", "-", text=whole).count("created") == 2
+    older = kubectl("explain", "--output=plaintext-openapiv2", "deployment.spec.strategy")
+    assert "rollingUpdate" in older
 
 
 def test_custom_kinds_from_definition_to_deletion(kubectl: Any, space: str) -> None:

@@ -26,9 +26,9 @@ ECHOES: list[tuple[str, dict[str, Any], list[str]]] = [
     ("echo \"${params.B} ${params.S} ${B} ${params.NOPE}\"",
      {"params": {"B": True, "S": "s"}}, ["true s true null"]),
     ("if (!params.B) echo 'off'", {"params": {"B": False}}, ["off"]),
-    ("properties([parameters([string(name: 'S', defaultValue: 'd'), booleanParam(name: 'B',"
+    (("properties([parameters([string(name: 'S', defaultValue: 'd'), booleanParam(name: 'B',"
      " defaultValue: true), choice(name: 'C', choices: ['x', 'y'])])])\n"
-     "echo \"${params.S} ${params.B} ${C}\"", {}, ["d true x"]),
+     "echo \"${params.S} ${params.B} ${C}\""), {}, ["d true x"]),
     ("stage('S') { echo STAGE_NAME }", {}, ["S"]),
     ("stage 'Old'\necho STAGE_NAME", {}, ["Old"]),
     ("dir('a/b') { echo pwd(); dir('..') { echo pwd() } }\necho pwd()", {},
@@ -40,7 +40,7 @@ ECHOES: list[tuple[str, dict[str, Any], list[str]]] = [
     ("echo currentBuild.previousBuild?.result",
      {"previous": PreviousRun(number=6, result="FAILURE")}, ["FAILURE"]),
     ("echo \"${currentBuild.previousBuild}\"", {}, ["null"]),
-    ("for (s in currentBuild.changeSets) { for (i in s.items) { echo \"${i.commitId} ${i.msg}\" } }",
+    ("for (s in currentBuild.changeSets) { for (i in s.items) { echo i.commitId + ' ' + i.msg } }",
      {"changes": (Change(commit="abc", message="fix"),)}, ["abc fix"]),
     ("def s = checkout scm\necho \"${s.GIT_BRANCH} ${env.GIT_COMMIT.take(3)}\"", {},
      ["origin/main ccc"]),
@@ -199,8 +199,8 @@ async def test_parallel_branches_have_ids_of_their_own_and_return_values() -> No
         ("usernameColonPassword(credentialsId: 'i', variable: 'UP')",
          {"UP": "robot:s3cr3t-pass"}, {"s3cr3t-pass", "robot:s3cr3t-pass"}),
         ("file(credentialsId: 'i', variable: 'F')", {"F": "/ws@tmp/secret"}, set()),
-        ("[$class: 'UsernamePasswordMultiBinding', credentialsId: 'i', usernameVariable: 'U',"
-         " passwordVariable: 'P']", {"P": "s3cr3t-pass"}, {"s3cr3t-pass", "robot:s3cr3t-pass"}),
+        (("[$class: 'UsernamePasswordMultiBinding', credentialsId: 'i', usernameVariable: 'U',"
+         " passwordVariable: 'P']"), {"P": "s3cr3t-pass"}, {"s3cr3t-pass", "robot:s3cr3t-pass"}),
     ],
 )  # fmt: skip
 @pytest.mark.asyncio
@@ -250,14 +250,14 @@ CHECKOUTS = [
      c.Checkout(url="http://x/y.git", revision="master", local_branch="master")),
     ("git url: 'http://x/y.git', branch: 'main', credentialsId: 'c'",
      c.Checkout(url="http://x/y.git", revision="main", local_branch="main", credentials_id="c")),
-    ("checkout([$class: 'GitSCM', branches: [[name: '*/main']], userRemoteConfigs:"
+    (("checkout([$class: 'GitSCM', branches: [[name: '*/main']], userRemoteConfigs:"
      " [[url: 'http://x/y.git', credentialsId: 'c']], extensions: [[$class: 'CloneOption',"
-     " depth: 1]]])",
+     " depth: 1]]])"),
      c.Checkout(url="http://x/y.git", revision="main", credentials_id="c")),
     ("checkout scmGit(branches: [[name: 'origin/dev']], userRemoteConfigs: [[url: 'http://x']])",
      c.Checkout(url="http://x", revision="dev")),
-    ("checkout scm: [$class: 'GitSCM', branches: [[name: 'v1']], extensions: [[$class:"
-     " 'LocalBranch', localBranch: 'w']], userRemoteConfigs: [[url: 'http://x']]]",
+    (("checkout scm: [$class: 'GitSCM', branches: [[name: 'v1']], extensions: [[$class:"
+     " 'LocalBranch', localBranch: 'w']], userRemoteConfigs: [[url: 'http://x']]]"),
      c.Checkout(url="http://x", revision="v1", local_branch="w")),
 ]  # fmt: skip
 
@@ -299,8 +299,10 @@ async def test_run_takes_over_name_description_and_variables() -> None:
 
 @pytest.mark.asyncio
 async def test_parameters_that_the_other_job_lacks_are_dropped_with_a_remark() -> None:
-    source = "build job: 'other', parameters: [string(name: 'A', value: '1'), booleanParam(name:" \
-             " 'B', value: true)]"  # fmt: skip
+    source = """
+        build job: 'other',
+              parameters: [string(name: 'A', value: '1'), booleanParam(name: 'B', value: true)]
+    """
     _, done = await run(source, jobs={"other": ("B",)})
     assert done.of(c.BuildJob) == [c.BuildJob(job="other", parameters={"B": "true"})]
     assert any("no parameter 'A'" in line for line in done.lines)

@@ -36,7 +36,7 @@ BUILD = """node {
         build job: 'Updating-manifest', parameters: [string(name: 'DOCKERTAG', value: env.BUILD_NUMBER)]
     }
 }
-"""
+"""  # noqa: E501  # lines as people write them
 
 UPDATE = """node {
     def app
@@ -158,8 +158,9 @@ VARIANTS = [
     ("node { def i = docker.build(\"my-image:${env.BUILD_ID}\"); i.push() }",
      [c.DockerBuild(image="my-image:7"),
       c.DockerPush(image="my-image:7", target="my-image:7")]),
-    ("docker.withRegistry('https://index.docker.io/v1/', '1b2-uuid') { def i = docker.build('u/a')\n"
-     "i.push(\"v${BUILD_NUMBER}\") }",
+    (("docker.withRegistry('https://index.docker.io/v1/', '1b2-uuid') {\n"
+     "def i = docker.build('u/a')\n"
+     "i.push(\"v${BUILD_NUMBER}\") }"),
      [c.DockerBuild(image="u/a"),
       c.DockerPush(image="u/a", target="index.docker.io/u/a:v7",
                    registry="https://index.docker.io/v1/", credentials_id="1b2-uuid")]),

@@ -135,13 +135,16 @@ class ApiServer:
         return Response(document.body, content_type=document.content_type, headers=headers)
 
     async def _openapi_answer(self, request: Request, path: tuple[str, ...]) -> Response:
-        if path == ("openapi", "v3"):
-            return _tagged(request, self._openapi.index())
-        if path == ("openapi", "v2"):
-            return await self._openapi_v2_answer(request)
-        if path[:2] != ("openapi", "v3"):
-            return _NO_PAGE
-        name = "/".join(path[2:])
+        match path[1:]:
+            case ("v3",):
+                return _tagged(request, self._openapi.index())
+            case ("v2",):
+                return await self._openapi_v2_answer(request)
+            case ("v3", *rest):
+                return await self._openapi_v3_answer(request, "/".join(rest))
+        return _NO_PAGE
+
+    async def _openapi_v3_answer(self, request: Request, name: str) -> Response:
         digest = self._openapi.hash(name)
         if not digest:
             return _NO_PAGE

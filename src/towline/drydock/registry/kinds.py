@@ -154,11 +154,13 @@ class Kinds:
 
     def groups(self) -> dict[str, list[str]]:
         """Groups and their versions, the preferred version first; core is an empty name."""
-        return {group: list(versions) for group, versions in self._order.items()}
+        # Copied in one step: documents are made by threads while definitions come and go.
+        return {group: list(versions) for group, versions in list(self._order.items())}
 
     def version(self, group: str, version: str) -> list[ServedKind]:
         """Every kind of a group and version."""
-        found = [k for (g, v, _), k in self._served.items() if (g, v) == (group, version)]
+        served = list(self._served.values())
+        found = [k for k in served if (k.gvk.group, k.gvk.version) == (group, version)]
         return sorted(found, key=lambda kind: kind.plural)
 
     def all_stored(self) -> Iterable[ServedKind]:

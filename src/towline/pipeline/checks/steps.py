@@ -101,7 +101,7 @@ def _check_known(place: Place, node: Call, name: str, jobs: Jobs | None, found: 
         case "sh":
             _check_shell(node, found)
         case "stage":
-            if not place.declarative and block_of(node) is None:
+            if not place.declarative and len(node.arguments) == 1 and block_of(node) is None:
                 found.add("info", node.at, "stage without a block", "write stage('x') { ... }")
 
 

@@ -46,8 +46,12 @@ class Parser(StatementParser):
         while self.token.kind != "end":
             if self.at("}"):
                 raise self.error("'}' closes nothing")
-            self.append(found, self._top_level())
-            self.end_of_statement()
+            node = self._top_level()
+            self.append(found, node)
+            # An annotation may share its line with what it annotates.
+            if not isinstance(node, tree.Annotation | tree.Unsupported):
+                self.end_of_statement()
+            self.skip_separators()
         return tuple(found)
 
     # The top of the file

