@@ -21,11 +21,6 @@ class Broadcast(Generic[T]):
         self._depth = depth
         self._readers: dict[asyncio.Event, deque[T]] = {}
 
-    @property
-    def readers(self) -> int:
-        """How many read now."""
-        return len(self._readers)
-
     def publish(self, notice: T) -> None:
         """Hands the notice to every reader, without waiting."""
         for ready, queue in self._readers.items():

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from towline.aio.clock import Clock
-from towline.errors import TransientError
+from towline.errors import TowlineError, TransientError
 from towline.kube.refs import GroupKind, ObjectKey, gvk_of
 from towline.kube.status import ApiError
 from towline.kubeclient.client import KubeClient
@@ -133,7 +133,7 @@ class WatchCache:
                 await self._client.discovery.refresh()
                 self._adjust(group, selector, await self._client.discovery.all())
                 self._discovered.set()
-            except (ApiError, TransientError) as error:
+            except TowlineError as error:
                 _log.warning("discovery failed error=%s", error)
                 await self._clock.sleep(1.0)
                 continue

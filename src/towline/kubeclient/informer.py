@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from towline.aio.clock import Clock, SystemClock
-from towline.errors import TransientError
+from towline.errors import TowlineError, TransientError
 from towline.kube.refs import GroupVersionKind, ObjectKey
 from towline.kube.status import ApiError
 from towline.kubeclient.client import KubeClient
@@ -55,7 +55,7 @@ class Informer:
         while True:
             try:
                 resource = await self._client.discovery.resource(self._gvk)
-            except (ApiError, TransientError) as error:
+            except TowlineError as error:
                 _log.warning("discovery failed kind=%s error=%s", self._gvk.kind, error)
                 resource = None
             if resource is None:
@@ -80,7 +80,7 @@ class Informer:
     async def _refresh(self) -> None:
         try:
             await self._client.discovery.refresh()
-        except (ApiError, TransientError) as error:
+        except TowlineError as error:
             _log.warning("discovery failed kind=%s error=%s", self._gvk.kind, error)
 
     async def synced(self, timeout: float | None = None) -> None:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from towline.aio.clock import Clock
-from towline.errors import LimitError, TransientError
+from towline.errors import LimitError, TowlineError, TransientError
 from towline.kube.status import ApiError
 from towline.kubeclient.client import PAGE_SIZE, KubeClient
 from towline.kubeclient.discovery import ApiResource
@@ -97,7 +97,7 @@ class Reflector:
     Attributes:
         resource: The kind.
         listed: Set once a complete list came in.
-        settled: Set once it was listed, or when the server refuses to list it.
+        settled: Set once it was listed, or when that was refused or cannot be read.
         failure: Why it does not work at the moment, or empty.
     """
 
@@ -153,9 +153,13 @@ class Reflector:
             except TransientError as error:
                 await self._failed(str(error), retry_after=error.retry_after)
                 continue
-            except (LimitError, msgspec.DecodeError) as error:
+            except Exception as error:  # noqa: BLE001  # one kind's objects must not stop the others
                 self._version = ""
-                await self._failed(f"malformed answer: {error}", cap=REFUSED_CAP)
+                self.settled.set()
+                if not isinstance(error, TowlineError | msgspec.DecodeError):
+                    _log.exception("watch broke kind=%s", self._name)
+                why = f"malformed answer: {type(error).__name__}: {error}"
+                await self._failed(why, cap=REFUSED_CAP)
                 continue
             if progress:
                 self._attempts = 0

@@ -81,17 +81,20 @@ class Masker:
         cut = text.rfind("\n") + 1
         if len(text) - cut > MAX_HELD:
             cut = len(text) - self._longest
-        cut = max(0, cut)
+        cut = min(max(0, cut), self._first_beginning(text))
         if self._pattern is not None:
-            for match in self._pattern.finditer(text, max(0, cut - self._longest)):
+            for match in self._pattern.finditer(text):
                 if match.start() < cut < match.end():
-                    cut = match.start()
-        for form in self._multi_line:
-            for start in range(max(0, len(text) - len(form) + 1), cut):
-                if form.startswith(text[start:]):
-                    cut = start
-                    break
+                    return match.start()
         return cut
+
+    def _first_beginning(self, text: str) -> int:
+        """Where the end of the text first begins a form of several lines; its length if nowhere."""
+        for start in range(max(0, len(text) - self._longest), len(text)):
+            end = text[start:]
+            if any(form.startswith(end) for form in self._multi_line):
+                return start
+        return len(text)
 
 
 def _order(form: str) -> tuple[int, str]:

@@ -8,6 +8,7 @@ import contextlib
 import pytest
 
 from towline.aio.workqueue import WorkQueue
+from towline.errors import TransientError
 
 pytestmark = pytest.mark.asyncio
 
@@ -120,3 +121,83 @@ async def test_a_result_in_seconds_asks_for_another_call() -> None:
     await drain(queue, reconcile, until=done)
     assert calls == 3
     assert len(queue) == 0
+
+
+async def test_s65_a_cancellation_within_the_work_does_not_end_its_worker() -> None:
+    queue: WorkQueue[str] = WorkQueue(base=0.001)
+    calls: list[str] = []
+    done = asyncio.Event()
+    gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    gone.cancel()
+    for key in ("a", "b", "c"):
+        queue.add(key)
+
+    async def reconcile(key: str) -> None:
+        calls.append(key)
+        if len(calls) > 6:
+            done.set()
+        if len(calls) <= 6:
+            await gone  # a shared result that somebody gave up
+
+    await drain(queue, reconcile, until=done)
+    assert len(calls) > 6
+
+
+async def test_cancelling_the_queue_cancels_the_work_and_waits_for_its_end() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    began, ended = asyncio.Event(), []
+    queue.add("a")
+
+    async def reconcile(_: str) -> None:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            ended.append(True)
+
+    await drain(queue, reconcile, until=began)
+    assert ended == [True]
+
+
+async def test_keys_that_run_before_their_time_leave_nothing_behind() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    done = asyncio.Event()
+    queue.add("a")
+    calls = 0
+
+    async def reconcile(key: str) -> float:
+        nonlocal calls
+        calls += 1
+        if calls == 1_000:
+            done.set()
+        queue.add(key)
+        return 3600.0
+
+    await drain(queue, reconcile, until=done)
+    assert len(queue._delayed) < 100
+
+
+async def test_unexpected_errors_are_logged_with_their_trace_and_expected_ones_without(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    queue: WorkQueue[str] = WorkQueue(base=0.001)
+    done = asyncio.Event()
+    calls = 0
+    queue.add("a")
+
+    async def reconcile(_: str) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise TransientError("busy")
+        if calls == 2:
+            raise ExceptionGroup("unhandled errors", [KeyError("spec")])
+        done.set()
+
+    await drain(queue, reconcile, until=done)
+    first, second = caplog.records
+    assert (first.levelname, first.exc_info, "busy" in first.message) == ("WARNING", None, True)
+    assert second.levelname == "ERROR"
+    assert second.exc_info is not None
+    assert "KeyError: 'spec'" in second.message

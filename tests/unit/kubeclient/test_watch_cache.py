@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from aiohttp import web
 
 from towline.aio.clock import SystemClock
 from towline.errors import TransientError
@@ -262,3 +263,26 @@ async def test_informer_waits_for_its_kind_and_follows_one_namespace(
         await api.publish()
         await seen.until(lambda: informer.get("team", "z") is not None)
     assert [name for _, name in seen.changes] == ["w", "z"]
+
+
+@pytest.mark.asyncio
+async def test_s65_objects_that_cannot_be_read_stop_only_their_own_kind(
+    api: Any, client: KubeClient
+) -> None:
+    api.kinds["ex.com/v1"] = {"widgets": ("Widget", True)}
+    deep = b'{"metadata":{},"items":[{"metadata":{"name":"deep"},"spec":%b%b}]}'
+    bottomless = deep % (b"[" * 200_000, b"]" * 200_000)
+
+    def answer(request: web.Request) -> web.Response | None:
+        if "widgets" not in request.path:
+            return None
+        api.answers.append(answer)
+        return web.Response(body=bottomless, content_type="application/json")
+
+    api.answers.append(answer)
+    cache = WatchCache(client, SystemClock())
+    async with running(cache.run(lambda resource: True)):
+        await cache.synced(10)
+        assert list(cache.failures()) == [WIDGET]
+        assert cache.watched(CONFIG_MAP)
+        assert not cache.watched(WIDGET)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -235,3 +236,13 @@ def test_names_agree() -> None:
     assert definition["metadata"]["name"] == "pipelines.towline.dev"
     assert PIPELINE.api_version == "towline.dev/v1alpha1"
     assert definition["spec"]["names"]["kind"] == PIPELINE.kind
+
+
+def test_reference_page_documents_every_field() -> None:
+    page = (Path(__file__).parents[3] / "docs/reference/pipeline.md").read_text()
+    spec = crds()[0]["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    for name, schema in spec["properties"].items():
+        inner = schema.get("properties") or schema.get("items", {}).get("properties") or {}
+        assert f"`{name}" in page, name
+        for field in inner:
+            assert field in page, f"{name}.{field}"

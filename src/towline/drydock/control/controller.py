@@ -21,6 +21,9 @@ from towline.kube.status import ApiError
 
 RETRY_BASE = 0.01
 RETRY_CAP = 30.0
+# Lets a change of the served kinds settle, and bounds a watch that ends at once.
+WATCH_PAUSE = 0.001
+WATCH_BROKEN_PAUSE = 1.0
 _UNWATCHED = frozenset({EVENTS, NEW_EVENTS})
 
 T = TypeVar("T")
@@ -86,12 +89,15 @@ class ControllerLoop:
 
     async def _watch(self) -> None:
         while True:
+            pause = WATCH_PAUSE
             try:
                 await self._watch_once()
             except ApiError as error:
                 _log.warning("watch ended error=%s", error)
-            # Lets a change of the served kinds settle, and bounds a watch that ends at once.
-            await self._clock.sleep(0.001)
+            except Exception:  # noqa: BLE001  # the next watch replays everything
+                _log.exception("watch broke")
+                pause = WATCH_BROKEN_PAUSE
+            await self._clock.sleep(pause)
 
     async def _watch_once(self) -> None:
         resources = self._watched()

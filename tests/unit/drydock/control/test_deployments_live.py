@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 import copy
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 
+from towline.drydock.control import run_controllers
 from towline.drydock.control.resources import DEPLOYMENTS, PODS, REPLICA_SETS
 from towline.kube.status import ApiError
 
@@ -303,3 +305,43 @@ async def test_refused_pods_show_as_replica_failure(
     live.refuse = lambda *_: None
     await live.until(complete(live, 3))
     assert "ReplicaFailure" not in conditions(live.get(DEPLOYMENTS, "default", "web"))
+
+
+@pytest.mark.asyncio
+async def test_writes_carry_the_field_managers_of_the_real_api(
+    live: Any, node: Any, deployment: Callable[..., Obj]
+) -> None:
+    await live.create(DEPLOYMENTS, deployment())
+    await live.until(complete(live, 3))
+    named = {manager for manager, _, _ in live.writes if manager}
+    for resource in (DEPLOYMENTS, REPLICA_SETS, PODS):
+        for obj in live.objects(resource):
+            named |= {one["manager"] for one in obj["metadata"].get("managedFields") or ()}
+    assert named - {"test", "node"} == {"kube-controller-manager", "kube-scheduler"}
+
+
+@pytest.mark.asyncio
+async def test_s65_a_broken_watch_is_begun_anew(
+    cluster: Any, clock: Any, deployment: Callable[..., Obj]
+) -> None:
+    class Breaking:
+        broken = 0
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(cluster, name)
+
+        async def watch(self, *resources: Any, **options: Any) -> AsyncIterator[Any]:
+            stream = cluster.watch(*resources, **options)
+            self.broken += 1
+            if self.broken == 1:
+                raise KeyError("spec")
+            async for item in stream:
+                yield item
+
+    task = asyncio.create_task(run_controllers(Breaking(), clock))
+    try:
+        await cluster.create(DEPLOYMENTS, deployment())
+        await cluster.until(lambda: len(cluster.objects(PODS)) == 3)
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
