@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from towline.aio.services import Services
 from towline.app.engine import Engine
 from towline.controllers.delivery import DeliveryController
 from towline.controllers.run import (
@@ -104,12 +104,12 @@ class Ci:
         if self.enabled:
             await self._builder.close()
 
-    def start(self, group: asyncio.TaskGroup) -> None:
-        """Starts its tasks."""
-        group.create_task(self.deliveries.run(), name="deliveries")
+    def start(self, services: Services) -> None:
+        """Starts its parts."""
+        services.start("deliveries", self.deliveries.run)
         if self.enabled:
-            group.create_task(self.informer.run(), name="pipelines")
-            group.create_task(self.runs.run(), name="runs")
+            services.start("pipelines", self.informer.run)
+            services.start("runs", self.runs.run)
 
 
 class _NoObjects:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import signal
 from pathlib import Path
 
 from towline.aio.clock import SystemClock
+from towline.aio.services import Services
+from towline.aio.signals import run_until_signal
 from towline.app.bootstrap import prepare_cluster, reach
 from towline.app.credentials import RepositoryCredentials
 from towline.argo.crds import crds
@@ -26,12 +26,7 @@ async def run_controller(kubeconfig: Path, namespace: str, cache_folder: Path) -
         TowlineError: The cluster does not answer or does not let us.
     """
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    loop = asyncio.get_running_loop()
-    task = asyncio.ensure_future(_run(kubeconfig, namespace, cache_folder))
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, task.cancel)
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    await run_until_signal(_run(kubeconfig, namespace, cache_folder))
 
 
 async def _run(kubeconfig: Path, namespace: str, cache_folder: Path) -> None:
@@ -46,7 +41,8 @@ async def _run(kubeconfig: Path, namespace: str, cache_folder: Path) -> None:
         controller = ApplicationController(client, cache, repositories, clock, namespace=namespace)
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(cache.run(engine_kind), name="cache")
-                group.create_task(controller.run(), name="applications")
+                services = Services(group, clock)
+                services.start("cache", lambda: cache.run(engine_kind))
+                services.start("applications", controller.run)
         finally:
             await repositories.close()

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from towline.errors import TowlineError
@@ -28,6 +28,10 @@ _PASSED_ON = (
 )
 _READY = b"ready "
 _START_SECONDS = 60.0
+_RESTART_SECONDS = 0.2
+_RESTART_CAP = 10.0
+_STEADY_SECONDS = 60.0
+_TOWLINE = (sys.executable, "-m", "towline.cli.main")
 # A stop removes containers, and those may use their grace period.
 _STOP = Grace(interrupt=45, terminate=5)
 
@@ -41,6 +45,7 @@ class DrydockProcess:
         settings: Settings of the embedded cluster.
         mirrors: Registry host -> `HOST:PORT` for pulls.
         environment: Our own environment; only what a proxy or a private CA needs is passed on.
+        towline: The `towline` command.
     """
 
     def __init__(
@@ -50,11 +55,11 @@ class DrydockProcess:
         settings: DrydockSettings,
         mirrors: Mapping[str, str],
         environment: Mapping[str, str] = os.environ,
+        *,
+        towline: Sequence[str] = _TOWLINE,
     ) -> None:
         self._argv = [
-            sys.executable,
-            "-m",
-            "towline.cli.main",
+            *towline,
             "drydock",
             "serve",
             "--data",
@@ -79,38 +84,39 @@ class DrydockProcess:
         Raises:
             TowlineError: When it ends or stays silent.
         """
-        self._child = await spawn(self._argv, env=self._environment, merge=True)
+        child = self._child = await spawn(self._argv, env=self._environment, merge=True)
         ready = asyncio.Event()
-        self._output = asyncio.ensure_future(self._child.read("stdout", _Relay(ready)))
-        ended = asyncio.ensure_future(self._child.wait())
-        waiting = asyncio.ensure_future(ready.wait())
+        child.attach("stdout", _Relay(ready))
+        waiting = [asyncio.create_task(child.wait()), asyncio.create_task(ready.wait())]
         try:
-            await asyncio.wait(
-                [ended, waiting],
-                timeout=_START_SECONDS,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
+            await asyncio.wait(waiting, timeout=_START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            waiting.cancel()
-            if not ended.done():
-                ended.cancel()
+            for task in waiting:
+                task.cancel()
         if not ready.is_set():
-            await self.stop()
+            await child.stop(_STOP)
             raise TowlineError("the embedded cluster did not start; its messages are above")
 
     async def supervise(self) -> None:
-        """Starts it again whenever it dies, until `stop`; never returns before."""
-        delay = 0.2
-        while not self._stopping.is_set():
-            if self._child is None:
-                return
+        """Starts it again whenever it dies, as often as it takes, until `stop`."""
+        loop = asyncio.get_running_loop()
+        delay = _RESTART_SECONDS
+        while self._child is not None:
+            began = loop.time()
             code = await self._child.wait()
             if self._stopping.is_set():
                 return
+            await self._child.drained(1.0)
+            self._child.close()
+            if loop.time() - began > _STEADY_SECONDS:
+                delay = _RESTART_SECONDS
             _log.error("the embedded cluster ended exit_code=%d restart_in=%.1fs", code, delay)
             await asyncio.sleep(delay)
-            delay = min(delay * 2, 10.0)
-            await self.start()
+            delay = min(delay * 2, _RESTART_CAP)
+            try:
+                await self.start()
+            except TowlineError as error:
+                _log.error("the embedded cluster was not restarted error=%s", error)
 
     async def stop(self) -> None:
         """Stops it and its containers."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from towline.aio.clock import Clock
+from towline.aio.services import Services
 from towline.app.changes import ChangeFeed
 from towline.app.credentials import RepositoryCredentials
 from towline.app.folder import DataFolder
@@ -72,12 +71,12 @@ class Engine:
         )
         self.changes = ChangeFeed(store, self.cache)
 
-    def start(self, group: asyncio.TaskGroup) -> None:
-        """Starts its tasks."""
-        group.create_task(self.cache.run(engine_kind), name="cache")
-        group.create_task(self.observer.run(), name="lineage")
-        group.create_task(self.changes.run(), name="changes")
-        group.create_task(self.applications.run(), name="applications")
+    def start(self, services: Services) -> None:
+        """Starts its parts."""
+        services.start("cache", lambda: self.cache.run(engine_kind))
+        services.start("lineage", self.observer.run)
+        services.start("changes", self.changes.run)
+        services.start("applications", self.applications.run)
 
     async def synced(self) -> None:
         """Returns once everything in the cluster has been listed."""

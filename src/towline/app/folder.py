@@ -64,15 +64,6 @@ class DataFolder:
         """Writes `endpoints.json`; its presence says that everything is up."""
         write_private(self.path / "endpoints.json", json.dumps(endpoints, indent=2) + "\n")
 
-    def token(self, name: str) -> tuple[str, Path, bool]:
-        """A secret of our own in a file (0600): its text, its file, and whether it is new."""
-        path = self.path / name
-        if path.exists():
-            return path.read_text().strip(), path, False
-        text = secrets.token_urlsafe(32)
-        write_private(path, text + "\n")
-        return text, path, True
-
     def _identity(self) -> str:
         path = self.path / "instance"
         if not path.exists():

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import gc
 import logging
-import signal
 import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +13,10 @@ from pathlib import Path
 import aiohttp
 import click
 
+from towline.aio.attempt import first_leaf
 from towline.aio.clock import SystemClock
+from towline.aio.services import Services
+from towline.aio.signals import run_until_signal
 from towline.app.accounts import ADMIN, ensure_admin
 from towline.app.bootstrap import prepare_cluster, reach
 from towline.app.ci import Ci
@@ -60,23 +62,25 @@ def run(settings: Settings) -> None:
 
 
 async def _until_signal(settings: Settings, folder: DataFolder) -> None:
-    loop = asyncio.get_running_loop()
-    task = asyncio.ensure_future(Towline(settings, folder).run())
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, task.cancel)
     try:
-        await task
-    except asyncio.CancelledError:
-        _log.info("stopped")
+        await run_until_signal(Towline(settings, folder).run())
     except BaseExceptionGroup as group:
-        raise _first(group) from group
+        raise first_leaf(group) from group
+    _log.info("stopped")
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+class _Kept:
+    """The registry, started anew when it is run once more."""
+
+    def __init__(self, registry: EmbeddedRegistry) -> None:
+        self._registry = registry
+        self._started = True
+
+    async def run(self) -> None:
+        if not self._started:
+            await self._registry.start()
+        self._started = False
+        await self._registry.run()
 
 
 class Towline:
@@ -91,7 +95,8 @@ class Towline:
         self._settings = settings
         self._folder = folder
         self._clock = SystemClock()
-        self._ready = "starting"
+        self._starting = True
+        self._services: Services | None = None
 
     async def run(self) -> None:
         """Starts everything, serves until cancelled, stops everything."""
@@ -127,20 +132,28 @@ class Towline:
             stack.push_async_callback(engine.close)
             stack.push_async_callback(ci.close)
             await ci.prepare()
-            site = build_site(engine, ci, sessions, ready=lambda: self._ready)
+            site = build_site(engine, ci, sessions, ready=self._missing)
             async with asyncio.TaskGroup() as group:
+                services = self._services = Services(group, self._clock)
                 group.create_task(serve(site, web_socket), name="web")
                 if registry is not None:
-                    group.create_task(registry.run(), name="registry")
+                    services.start("registry", _Kept(registry).run)
                 if drydock is not None:
-                    group.create_task(drydock.supervise(), name="drydock")
+                    services.start("drydock", drydock.supervise)
                 if forge is not None and forge_socket is not None:
                     group.create_task(serve(forge.app, forge_socket), name="forge")
-                    group.create_task(forge.app.run(), name="webhooks")
-                engine.start(group)
-                ci.start(group)
+                    services.start("webhooks", forge.app.run)
+                engine.start(services)
+                ci.start(services)
                 await engine.synced()
                 self._announce(web_socket, forge, registry)
+
+    def _missing(self) -> str:
+        """What is not there yet, or not any more; empty when all is well."""
+        if self._starting or self._services is None:
+            return "starting"
+        broken = self._services.broken
+        return "broken, to be restarted: " + ", ".join(sorted(broken)) if broken else ""
 
     def _bind(self, name: str, host: str, port: int) -> socket.socket:
         """Binds the asked port, or the one used before; only the latter may be replaced."""
@@ -228,7 +241,7 @@ class Towline:
         registry: EmbeddedRegistry | None,
     ) -> None:
         """Says where everything is; from here on scripts may use it."""
-        self._ready = ""
+        self._starting = False
         ui = _url(web_socket)
         endpoints = {
             "ui": ui,

@@ -136,6 +136,11 @@ def application_health(
     return combine(judged)
 
 
+def has_say(annotations: Mapping[str, str]) -> bool:
+    """Whether an object with these annotations counts for the state of sync."""
+    return not (is_hook(annotations) or is_skipped(annotations) or is_ignored(annotations))
+
+
 def _counts(obj: LiveObject, targets: TargetSet, world: World) -> bool:
     return obj.key in targets.objects or world.permitted(obj.gvk, obj.key.name)
 
@@ -147,13 +152,12 @@ def _pair(target: Target | None, live: LiveObject | None, world: World) -> Pair:
     annotations = known.annotations
     hook = is_hook(annotations)
     ours = target is not None or live is None or _is_ours(live, world)
-    has_say = ours and not (hook or is_skipped(annotations) or is_ignored(annotations))
     return Pair(
         key=known.key,
         gvk=known.gvk,
         target=target,
         live=live,
-        status=_status(target, live, world) if has_say else None,
+        status=_status(target, live, world) if ours and has_say(annotations) else None,
         ours=ours,
         hook=hook,
         extraneous_ignored="IgnoreExtraneous" in annotation_options(annotations, COMPARE_OPTIONS),

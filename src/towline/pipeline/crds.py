@@ -193,7 +193,6 @@ def _status() -> Schema:
             "message": _text(),
             "startedAt": _time(),
             "finishedAt": _time(),
-            "url": _text(),
         },
         "The run that was started last.",
     )

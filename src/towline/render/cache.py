@@ -23,6 +23,8 @@ class CacheFigures(msgspec.Struct):
 class RenderCache:
     """Renders sources, from memory where nothing that was read has changed.
 
+    Several renders may run at once, in threads of the caller.
+
     Args:
         renderers: Tools by source type.
         size: How many results are kept.
@@ -53,7 +55,7 @@ class RenderCache:
         key = content_digest([repository, request.source, request.app_name, request.namespace])
         known = self._results.get(key)
         if known is not None and not fresh and unchanged(tree, known.read):
-            self._results.move_to_end(key)
+            self._keep(key, known)
             self.figures.hits += 1
             return known
         self.figures.renders += 1
@@ -61,8 +63,11 @@ class RenderCache:
         if known is not None and known.digest == result.digest:
             # The same content keeps its identity: what was derived from it stays valid.
             result = msgspec.structs.replace(known, read=result.read)
+        self._keep(key, result)
+        return result
+
+    def _keep(self, key: str, result: RenderResult) -> None:
+        self._results.pop(key, None)
         self._results[key] = result
-        self._results.move_to_end(key)
         while len(self._results) > self._size:
             self._results.popitem(last=False)
-        return result

@@ -76,6 +76,13 @@ class Runs:
         query = sa.select(table).where(table.c.state != "finished").order_by(table.c.created_at)
         return await self._database.read(lambda c: _rows(c, query))
 
+    async def counts(self, pipeline: str) -> dict[str, int]:
+        """Kept runs of a pipeline, counted by result, or by state until they have one."""
+        kind = sa.case((table.c.state == "finished", table.c.result), else_=table.c.state)
+        query = sa.select(kind, sa.func.count()).where(table.c.pipeline == pipeline).group_by(kind)
+        found = await self._database.read(lambda c: c.execute(query).all())
+        return {str(name): int(number) for name, number in found}
+
     async def last_finished(self, pipeline: str, before: int) -> Run | None:
         """The latest finished run of the pipeline with a lower number."""
         query = (

@@ -40,7 +40,11 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 async def serve(app: ASGIApp, listener: socket.socket) -> None:
-    """Serves until cancelled; open streams get two seconds to end."""
+    """Serves until cancelled; open streams get two seconds to end.
+
+    Raises:
+        RuntimeError: The server ended by itself.
+    """
     config = uvicorn.Config(
         app,
         http="httptools",
@@ -57,6 +61,7 @@ async def serve(app: ASGIApp, listener: socket.socket) -> None:
     task = asyncio.ensure_future(server.serve(sockets=[listener]))
     try:
         await asyncio.shield(task)
+        raise RuntimeError("the HTTP server ended by itself")
     except asyncio.CancelledError:
         server.should_exit = True
         with contextlib.suppress(TimeoutError):

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 _ABSENT = object()
-_SHOWN = 300
+_SHOWN = 400
 
 
 class Known(NamedTuple):
@@ -68,6 +68,12 @@ def _compare(
     path: tuple[str, ...], one: Any, other: Any
 ) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
     if isinstance(one, dict) and isinstance(other, dict):
+        if _shape(one) != _shape(other):
+            yield path, one, other
+            return
+        if _shape(one) == "Status" and one.get("message") != other.get("message"):
+            # What the message says, the details repeat.
+            one, other = ({k: v for k, v in each.items() if k != "details"} for each in (one, other))
         for name in dict.fromkeys((*other, *one)):
             yield from _compare((*path, name), one.get(name, _ABSENT), other.get(name, _ABSENT))
     elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
@@ -77,8 +83,15 @@ def _compare(
         yield path, one, other
 
 
+def _shape(value: dict[str, Any]) -> Any:
+    """What decides whether a comparison field by field says anything."""
+    return value.get("kind")
+
+
 def _shown(value: Any) -> str:
     if value is _ABSENT:
         return "(absent)"
+    if isinstance(value, dict) and _shape(value) == "Status" and "message" in value:
+        return f"Status: {value['message']}"
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text)} characters)"

@@ -128,6 +128,10 @@ def normal(value: Any, key: str = "") -> Any:
     """The value with what differs from server to server and run to run replaced by its kind."""
     if isinstance(value, dict):
         made = {name: normal(each, name) for name, each in value.items()}
+        # Their order hangs on times that are told to the second, or on the order of a Go map.
+        for name in ("managedFields", "causes"):
+            if isinstance(made.get(name), list):
+                made[name] = sorted(made[name], key=_rank)
         meta = made.get("metadata")
         if isinstance(meta, dict) and meta.get("generateName") and meta.get("name"):
             meta["name"] = f"{meta['generateName']}<generated>"
@@ -139,6 +143,11 @@ def normal(value: Any, key: str = "") -> Any:
     if key == "nodePort" and isinstance(value, int) and 30000 <= value <= 32767:
         return "<port>"
     return value
+
+
+def _rank(entry: Any) -> str:
+    keys = ("manager", "operation", "subresource", "field", "reason", "message")
+    return json.dumps([entry.get(key) for key in keys] if isinstance(entry, dict) else entry)
 
 
 def _normal_text(value: str, key: str) -> str:

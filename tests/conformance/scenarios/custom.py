@@ -170,9 +170,9 @@ def objects(talk: Talk) -> None:
     _settled(talk, body)
     path = talk.path("objs.example.com/v1/widgets")
 
-    def widget(name: str, **spec: Any) -> dict[str, Any]:
+    def widget(called: str, **spec: Any) -> dict[str, Any]:
         return {"apiVersion": "objs.example.com/v1", "kind": "Widget",
-                "metadata": {"name": name}, "spec": {"size": 1, **spec}}
+                "metadata": {"name": called}, "spec": {"size": 1, **spec}}
 
     made = talk.ask("create", "POST", path, {**widget("a"), "status": {"phase": "x"}})
     talk.ask("again", "POST", path, widget("a"))

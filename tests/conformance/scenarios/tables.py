@@ -16,7 +16,7 @@ def _cells(found: Any) -> Any:
     return {
         "columns": columns,
         "rows": [{"name": row["object"]["metadata"]["name"], "cells": row["cells"],
-                  "conditions": row.get("conditions")} for row in found["rows"]],
+                  "conditions": row.get("conditions")} for row in found["rows"] or ()],
         "metadata": sorted(found["metadata"]),
     }
 

@@ -16,12 +16,13 @@ import pytest
 import pytest_asyncio
 
 from towline.aio.clock import SystemClock
+from towline.app.bootstrap import prepare_cluster
+from towline.argo.crds import crds
 from towline.argo.names import APPLICATION
 from towline.controllers.application import (
     ApplicationController,
     EngineObserver,
     engine_kind,
-    install_definitions,
 )
 from towline.errors import NotFoundError
 from towline.forge.events import PushEvent
@@ -261,7 +262,7 @@ async def running_engine(
     """Client, cache, kubelet and controller, all within one task group."""
     clock = SystemClock()
     async with KubeClient(load_kubeconfig(kubeconfig)) as client:
-        await install_definitions(client, "argocd")
+        await prepare_cluster(client, "argocd", crds())
         cache = WatchCache(client, clock)
         controller = ApplicationController(client, cache, repos, clock, observer=observer)
         async with asyncio.TaskGroup() as group:

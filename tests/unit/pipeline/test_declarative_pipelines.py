@@ -207,9 +207,14 @@ async def test_post_runs_after_the_pipelines_timeout() -> None:
         "agent any\noptions { timeout(time: 1, unit: 'SECONDS') }\n"
         "post {\naborted { echo 'aborted' }\n}"
     )
-    outcome, done = await run(pipeline(stage("A", "sh 'long'"), top), Recorder(hang="long"))
+    body = stage("A", "sh 'long'", "post {\nalways { echo 'after A' }\n}")
+    outcome, done = await run(pipeline(body, top), Recorder(hang="long"))
     assert outcome.result == "ABORTED"
-    assert "aborted" in done.echoes
+    assert [line for line in done.echoes if "after A" in line or line == "aborted"] == [
+        "after A",
+        "aborted",
+    ]
+    assert outcome.stages[1].status == "aborted"
 
 
 @pytest.mark.asyncio

@@ -316,6 +316,15 @@ async def test_jobs_are_found_relative_to_the_folder() -> None:
 
 
 @pytest.mark.asyncio
+async def test_test_reports_are_kept() -> None:
+    outcome, done = await run("def r = junit 'target/*.xml'\necho \"${r.failCount}\"")
+    assert outcome.error == ""
+    assert done.commands == [c.Archive(includes=("target/*.xml",))]
+    outcome, _ = await run("junit 'x.xml'", Recorder(Archive=lambda *_: 0))
+    assert outcome.result == "FAILURE"
+
+
+@pytest.mark.asyncio
 async def test_archive_without_a_match_fails_unless_allowed() -> None:
     outcome, done = await run(
         "archiveArtifacts artifacts: 'a/*.txt, b'", Recorder(Archive=lambda *_: 0)

@@ -179,6 +179,9 @@ async def test_last_finished_looks_back(store: Store) -> None:
     assert await store.runs.last_finished("ci/app", 1) is None
     assert [run.number for run in await store.runs.list("ci/app")] == [3, 2, 1]
     assert two.number == 2
+    await store.runs.start(two.id)
+    assert await store.runs.counts("ci/app") == {"SUCCESS": 1, "running": 1, "queued": 1}
+    assert await store.runs.counts("ci/other") == {}
 
 
 @pytest.mark.asyncio

@@ -1,7 +1,6 @@
 """The GitOps engine: keeps a cluster at what git says, by Application resources."""
 
 from towline.controllers.application.controller import ApplicationController, builtin_schemas
-from towline.controllers.application.install import install_definitions
 from towline.controllers.application.kinds import engine_kind
 from towline.controllers.application.ports import (
     ClusterApi,
@@ -25,5 +24,4 @@ __all__ = [
     "build_tree",
     "builtin_schemas",
     "engine_kind",
-    "install_definitions",
 ]

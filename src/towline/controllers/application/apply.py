@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -19,6 +20,8 @@ from towline.gitops.options import annotation_options, switched_on, value_of
 from towline.gitops.tasks import Task, TaskResult
 from towline.kube.refs import GroupVersionKind, ObjectKey
 from towline.kube.status import ApiError
+
+_log = logging.getLogger("towline.engine")
 
 _CONFLICT_TRIES: Final = 5
 _PROPAGATION: Final = {"foreground": "Foreground", "background": "Background", "orphan": "Orphan"}
@@ -64,6 +67,10 @@ class Applier:
             message = await self._apply(task, task.target, options)
         except (ApiError, TransientError) as error:
             return TaskResult(ResultCode.SYNC_FAILED, _failure(task, error), Phase.FAILED)
+        except Exception as error:  # noqa: BLE001  # one strange manifest must not stop the others
+            _log.exception("apply broke object=%s", task.key.object)
+            text = f"the manifest cannot be applied: {type(error).__name__}"
+            return TaskResult(ResultCode.SYNC_FAILED, text, Phase.FAILED)
         state = Phase.SUCCEEDED if options.dry_run else Phase.RUNNING
         return TaskResult(ResultCode.SYNCED, message, state)
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Final
+
 import orjson
 
 from towline.argo.application import Application
@@ -12,7 +16,7 @@ from towline.controllers.application.kinds import scope_of
 from towline.controllers.application.live import LiveIndex
 from towline.controllers.application.memory import Memory
 from towline.controllers.application.ports import ClusterApi, LiveCache
-from towline.gitops.compare import Comparison, World, compare
+from towline.gitops.compare import Comparison, World, compare, has_say
 from towline.gitops.diff import DiffRules, Schemas, is_modified
 from towline.gitops.health import Health, assess
 from towline.gitops.live import LiveObject
@@ -23,6 +27,8 @@ from towline.gitops.tracking import self_referenced, tracked_by
 from towline.kube.refs import GroupVersionKind, ObjectKey
 from towline.kubeclient.objects import CachedObject, cached_object
 from towline.render.result import RenderResult
+
+_SLICE_SECONDS: Final = 0.005
 
 EMPTY = TargetSet(objects={}, hooks=(), conditions=())
 
@@ -130,6 +136,7 @@ class Comparer:
             return verdict
 
         live = await self._live(app, memory, targets)
+        await _in_slices(targets, live, modified)
         world = World(
             instance=self.instance(app),
             qualified_name=app.qualified_name,
@@ -194,6 +201,23 @@ class Comparer:
             return live
         obj = await self._client.get(target.gvk, target.key.namespace, target.key.name)
         return None if obj is None else cached_object(orjson.dumps(obj), target.gvk)
+
+
+async def _in_slices(
+    targets: TargetSet,
+    live: Iterable[CachedObject],
+    modified: Callable[[Target, LiveObject], bool],
+) -> None:
+    """Finds the verdicts that are not known yet, and lets other work happen in between."""
+    loop = asyncio.get_running_loop()
+    since = loop.time()
+    for obj in live:
+        target = targets.objects.get(obj.key)
+        if target is not None and has_say(target.annotations):
+            modified(target, obj)
+        if loop.time() - since > _SLICE_SECONDS:
+            await asyncio.sleep(0)
+            since = loop.time()
 
 
 def _gvk(obj: dict[str, object]) -> GroupVersionKind:

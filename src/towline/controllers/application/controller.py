@@ -11,6 +11,7 @@ import logging
 import zlib
 from collections.abc import Callable
 
+from towline.aio.attempt import first_leaf
 from towline.aio.clock import Clock
 from towline.aio.workqueue import WorkQueue
 from towline.argo.application import Application, parse_application
@@ -188,10 +189,6 @@ class ApplicationController:
                 marked += 1
         return marked
 
-    def request_refresh(self, namespace: str, name: str) -> None:
-        """Marks one application for a refresh that asks its repository."""
-        self._mark((namespace, name), Level.FORCE_RESOLVE)
-
     def _applications(self) -> list[CachedObject]:
         return self._cache.objects(APPLICATION.group_kind, self._namespace)
 
@@ -262,6 +259,11 @@ class ApplicationController:
         except ApiError as error:
             if error.reason == "NotFound" and not await self._exists(app):
                 return None
+            raise
+        except TowlineError:
+            raise
+        except Exception as error:
+            await self._broke(app, first_leaf(error))
             raise
 
     async def _work(self, app: Application, memory: Memory) -> float | None:
@@ -351,6 +353,13 @@ class ApplicationController:
         draft = Draft(parse_application({**body, "spec": {}, "operation": None}))
         self._refresher.refuse(draft, error)
         await draft.write(self._client, self._cache)
+
+    async def _broke(self, app: Application, error: BaseException) -> None:
+        """Something in an application that nobody foresaw: said there; the queue tries again."""
+        if not isinstance(error, TowlineError):
+            draft = Draft(app)
+            self._refresher.broke(draft, error)
+            await draft.write(self._client, self._cache)
 
     async def _exists(self, app: Application) -> bool:
         return await self._client.get(APPLICATION, app.namespace, app.name) is not None

@@ -78,9 +78,3 @@ class Memory(msgspec.Struct, kw_only=True):
     def request(self, level: Level) -> None:
         """Asks for a refresh; the most thorough request wins."""
         self.requested = level if self.requested is None else max(self.requested, level)
-
-    def forget_renders(self) -> None:
-        """Drops everything derived from manifests."""
-        self.rendered = None
-        self.targets = None
-        self.diffs.clear()

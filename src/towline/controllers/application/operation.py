@@ -164,14 +164,21 @@ class Operator:
         try:
             project = self._comparer.project(app)
             problems = check_spec(app, project, control_namespace=self._namespace)
-            if problems or project is None:
-                raise _UnfitError(_texts(problems))
-            other = run.source if run.source != app.raw_source else None
+        except InputError as error:
+            raise _UnfitError(f"{ConditionType.INVALID_SPEC_ERROR.value}: {error}") from error
+        if problems or project is None:
+            raise _UnfitError(_texts(problems))
+        other = run.source if run.source != app.raw_source else None
+        try:
             rendered = await self._sources.render(app, run.memory, run.revision, other)
             targets = await self._comparer.targets(app, run.memory, rendered.result)
             comparison = await self._comparer.compare(app, run.memory, project, targets)
         except TowlineError as error:
             raise _UnfitError(f"ComparisonError: {target_error(error)}") from error
+        except Exception as error:  # manifests come from strangers
+            _log.exception("comparison broke app=%s", app.qualified_name)
+            text = f"a manifest cannot be compared: {type(error).__name__}: {error}"
+            raise _UnfitError(f"ComparisonError: {text}") from error
         shared = [c for c in comparison.conditions if c.type is ConditionType.SHARED_RESOURCE]
         if shared and switched_on("FailOnSharedResource", run.options.options):
             raise _UnfitError(f"Shared resource found: {', '.join(c.message for c in shared)}")

@@ -40,7 +40,6 @@ from towline.gitops.status import (
     summary_entry,
     sync_entry,
 )
-from towline.kubeclient.objects import CachedObject
 
 _EVALUATED = (
     ConditionType.INVALID_SPEC_ERROR,
@@ -51,7 +50,6 @@ _EVALUATED = (
     ConditionType.REPEATED_RESOURCE,
     ConditionType.EXCLUDED_RESOURCE,
 )
-_MAX_DEPTH = 8
 
 _log = logging.getLogger("towline.engine")
 
@@ -230,6 +228,11 @@ class Refresher:
             draft, [Condition(ConditionType.INVALID_SPEC_ERROR, str(error))], Level.RECENT
         )
 
+    def broke(self, draft: Draft, error: BaseException) -> None:
+        """Notes that the application cannot be worked on, through no fault that is known."""
+        text = f"the application cannot be processed: {type(error).__name__}: {error}"
+        self._conditions(draft, [Condition(ConditionType.UNKNOWN_ERROR, text)])
+
     def _conditions(self, draft: Draft, found: list[Condition]) -> None:
         now = rfc3339(self._clock.now())
         before = draft.status.get("conditions") or []
@@ -289,15 +292,16 @@ class Refresher:
 
     def _summarize(self, draft: Draft) -> None:
         images: set[str] = set()
-        for obj in self._comparer.tracked(draft.app):
-            self._images(obj, images, 0)
+        seen: set[str] = set()
+        todo = list(self._comparer.tracked(draft.app))
+        while todo:
+            obj = todo.pop()
+            if obj.uid in seen:
+                continue  # objects may own each other in circles
+            seen.add(obj.uid)
+            if obj.gvk.group_kind == ("", "Pod"):
+                images.update(images_of(obj.body()))
+            todo += self._cache.children(obj.uid)
         summary = summary_entry(images)
         if summary or "summary" in draft.status:
             draft.status["summary"] = summary
-
-    def _images(self, obj: CachedObject, images: set[str], depth: int) -> None:
-        if obj.gvk.group_kind == ("", "Pod"):
-            images.update(images_of(obj.body()))
-        if depth < _MAX_DEPTH:
-            for child in self._cache.children(obj.uid):
-                self._images(child, images, depth + 1)

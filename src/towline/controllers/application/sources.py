@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import Any, Final
 
 from towline.aio.clock import Clock
 from towline.argo.application import Application
@@ -13,6 +14,8 @@ from towline.controllers.application.ports import RepositoryPort
 from towline.errors import TowlineError, TransientError
 from towline.render.cache import RenderCache
 from towline.render.source import RenderRequest
+
+_RENDERS_AT_ONCE: Final = 4
 
 
 class SourceReader:
@@ -32,6 +35,7 @@ class SourceReader:
         self._renders = renders
         self._clock = clock
         self._namespace = namespace
+        self._slots = asyncio.Semaphore(_RENDERS_AT_ONCE)
 
     async def revision(
         self, app: Application, memory: Memory, wanted: str | None = None, *, fresh: bool
@@ -92,7 +96,9 @@ class SourceReader:
             return known
         url = str(raw.get("repoURL") or "")
         tree = await self._repos.tree(url, revision)
-        result = self._renders.render(url, tree, request, fresh=fresh)
+        async with self._slots:
+            # Manifests of any size are parsed: not on the event loop.
+            result = await asyncio.to_thread(self._renders.render, url, tree, request, fresh=fresh)
         rendered = Rendered(revision, digest, result)
         if source is None:
             memory.rendered = rendered

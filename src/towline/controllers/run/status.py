@@ -16,6 +16,14 @@ from towline.store import Run, Store
 
 PIPELINE = GroupVersionKind(GROUP, VERSION, KIND)
 _MANAGER = "towline-runs"
+_COUNTED = {
+    "queued": "queued",
+    "running": "running",
+    "succeeded": "SUCCESS",
+    "unstable": "UNSTABLE",
+    "failed": "FAILURE",
+    "aborted": "ABORTED",
+}
 
 
 class StatusWriter:
@@ -83,6 +91,8 @@ class StatusWriter:
         status: dict[str, Any] = {"observedGeneration": spec.generation, "conditions": [condition]}
         if runs:
             status["lastRun"] = _last_run(runs[0])
+            counts = await self._store.runs.counts(pipeline)
+            status["runs"] = {name: counts.get(key, 0) for name, key in _COUNTED.items()}
         return status
 
     def _stamped(self, condition: dict[str, Any]) -> dict[str, Any]:
@@ -96,6 +106,9 @@ def _condition(status: str, reason: str, message: str) -> dict[str, Any]:
 def _last_run(run: Run) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "number": run.number,
+        "id": run.id,
+        "trigger": run.trigger,
+        "branch": run.ref.removeprefix("refs/heads/") or None,
         "result": run.result or None,
         "state": run.state,
         "commit": run.commit or None,

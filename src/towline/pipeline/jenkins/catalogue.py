@@ -37,7 +37,6 @@ UNSUPPORTED: dict[str, str] = {
     "library": "copy the functions into the file",
     "load": "copy the functions into the file",
     "evaluate": "write the code into the file",
-    "junit": "use archiveArtifacts, and let the test command's exit status decide",
     "step": "use the step's own name",
     "tool": "use an image with the tool: docker.image('...').inside { }",
     "findFiles": "use sh(script: 'ls ...', returnStdout: true).readLines()",

@@ -214,14 +214,14 @@ def _try(node: tree.Try, scope: Scope) -> Code:
         raise
     except BaseException as stop:
         # Cancelled. The block runs only where the host expects it, such as inside a time-out.
-        if _is_cancellation(stop) and scope.interpreter.host.unwinds(scope.thread.state):
+        if is_cancellation(stop) and scope.interpreter.host.unwinds(scope.thread.state):
             yield run_block(node.final, scope.inner())
         raise
     yield run_block(node.final, scope.inner())
     return value
 
 
-def _is_cancellation(stop: BaseException) -> bool:
+def is_cancellation(stop: BaseException) -> bool:
     """Whether a task was cancelled (a closed generator must not run anything)."""
     return not isinstance(stop, Exception | GeneratorExit | KeyboardInterrupt | SystemExit)
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 
-from towline.errors import LimitError
 from towline.pipeline.jenkins.declarative.load import load_pipeline
 from towline.pipeline.jenkins.declarative.model import (
     Agent,
@@ -29,6 +28,7 @@ from towline.pipeline.jenkins.steps.flow import in_parallel, in_stage
 from towline.pipeline.jenkins.steps.scm import checkout
 from towline.pipeline.jenkins.surroundings import Stage, StepIds, Surroundings
 from towline.text.groovy import Arguments, ClosureValue, Site, Thrown, tree
+from towline.text.groovy.execute import is_cancellation
 from towline.text.groovy.tree import Call, Closure
 
 _MAX_CELLS = 256
@@ -170,17 +170,7 @@ class _Run:
         stage = Stage(ids.prefix, name)
         overlay = site.state.with_variables(variables or {})
         inside = site.with_state(site.state.inside(ids=ids, stage=stage, overlay=overlay))
-        self.session.stage_changed(stage, "running")
-        try:
-            await self._stage_body(model, stage, inside)
-        except Thrown as thrown:
-            stage.worsen(failure_of(thrown.value).result, describe(thrown.value))
-            raise
-        except LimitError as limit:
-            stage.worsen("FAILURE", str(limit))
-            raise
-        finally:
-            self.session.end_stage(stage)
+        await in_stage(self.session, stage, lambda: self._stage_body(model, stage, inside))
         if stage.result == "UNSTABLE" and self._option("skipStagesAfterUnstable"):
             self.skip = "skipped due to earlier stage(s) marking the build as unstable"
 
@@ -230,6 +220,12 @@ class _Run:
         except Thrown as thrown:
             error = thrown
             stage.worsen(failure_of(thrown.value).result, describe(thrown.value))
+        except BaseException as stop:
+            # A time-out outside of this stage has expired: its actions still run.
+            if is_cancellation(stop) and site.state.unwinds and model.post:
+                stage.worsen("ABORTED", "interrupted")
+                await run_post(self.session, self.blocks, model.post, "ABORTED", site)
+            raise
         if model.post:
             result = _stage_result(self.session, stage, error)
             problem = await run_post(self.session, self.blocks, model.post, result, site)
