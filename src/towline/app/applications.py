@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from towline.errors import ConflictError, NotFoundError, TowlineError
-from towline.kube.refs import GroupKind, GroupVersionKind, ObjectKey
+from towline.errors import ConflictError, InputError, NotFoundError, TowlineError
+from towline.kube.refs import GroupVersionKind, ObjectKey
 from towline.kubeclient.cache import WatchCache
 from towline.kubeclient.client import KubeClient
 
@@ -43,8 +43,12 @@ class ApplicationViews:
         return found.body() if found is not None else None
 
     def tree(self, name: str) -> list[dict[str, Any]]:
-        """Its resources and what they own."""
-        return self._tree(self._application(name))
+        """Its resources and what they own; none while its specification cannot be read."""
+        app = self._application(name)
+        try:
+            return self._tree(app)
+        except InputError:
+            return []  # what is wrong stands in its conditions
 
     async def troubles(self, name: str) -> list[dict[str, Any]]:
         """Pods that wait or crash, each with its cause and its last lines."""
@@ -69,7 +73,8 @@ class ApplicationViews:
         if app.get("operation"):
             raise ConflictError("another operation is already in progress")
         sync: dict[str, Any] = {"prune": prune}
-        sync["revision"] = revision or app["spec"].get("source", {}).get("targetRevision", "")
+        source = (app.get("spec") or {}).get("source") or {}
+        sync["revision"] = revision or source.get("targetRevision", "")
         operation = {"initiatedBy": {"username": user}, "sync": sync}
         # The version that was read is a precondition: two starts at once can't both succeed.
         version = app["metadata"]["resourceVersion"]
@@ -130,6 +135,3 @@ def _troubles(pod: dict[str, Any]) -> list[dict[str, Any]]:
             }
         )
     return found
-
-
-APPLICATIONS = GroupKind(_KIND.group, _KIND.kind)

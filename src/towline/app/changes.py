@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from towline.aio.broadcast import Broadcast
 from towline.kubeclient.cache import WatchCache
@@ -26,7 +26,7 @@ class ChangeFeed:
         async for subject, _ in self._store.changes.subscribe():
             self._topics.publish(_TOPICS.get(subject, "deliveries"))
 
-    def subscribe(self) -> AsyncIterator[str]:
+    def subscribe(self) -> AsyncGenerator[str, None]:
         """Yields topics: `applications`, `runs`, `deliveries`."""
         return self._topics.subscribe()
 

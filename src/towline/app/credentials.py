@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 
+from towline.app.secrets import secret_values
 from towline.git.credentials import GitCredentials
 from towline.git.urls import same_repository
 from towline.kube.refs import GroupKind
@@ -58,17 +58,13 @@ class RepositoryCredentials:
 
     def _secrets(self, kind: str) -> list[dict[str, str]]:
         return [
-            _decoded(item.body())
+            {
+                key: value.decode(errors="replace")
+                for key, value in secret_values(item.body()).items()
+            }
             for item in self._cache.objects(_SECRET, self._namespace)
             if item.labels.get(_LABEL) == kind
         ]
-
-
-def _decoded(secret: dict[str, object]) -> dict[str, str]:
-    data = secret.get("data")
-    if not isinstance(data, dict):
-        return {}
-    return {key: base64.b64decode(value).decode(errors="replace") for key, value in data.items()}
 
 
 def _same(configured: str, url: str) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
+from towline.app.secrets import secret_values
 from towline.controllers.run.pipelines import PipelineRegister
+from towline.errors import TowlineError
 from towline.forge.hooks import Hook, HookSecret
+from towline.git import parse_url
 from towline.kube.refs import ObjectKey
 from towline.kubeclient.cache import WatchCache
 from towline.store import Store
@@ -41,15 +42,11 @@ class HookSecretSources:
                 continue
             reference = spec.webhook.secret_ref
             secret = self._read(spec.namespace, reference.name, reference.key)
-            if secret:
-                found.append(
-                    HookSecret(
-                        f"pipeline/{spec.namespace}/{spec.name}",
-                        _full_name(spec.source.repo_url),
-                        spec.source.repo_url,
-                        secret,
-                    )
-                )
+            # A hook without a repository's name would be good for every repository.
+            full_name = _full_name(spec.source.repo_url, provider)
+            if secret and full_name:
+                hook_id = f"pipeline/{spec.namespace}/{spec.name}"
+                found.append(HookSecret(hook_id, full_name, spec.source.repo_url, secret))
         if secret := self._read(self._namespace, _ARGOCD_SECRET, f"webhook.{provider}.secret"):
             found.append(HookSecret(f"argocd/{provider}", "", "", secret))
         return found
@@ -58,10 +55,14 @@ class HookSecretSources:
         found = self._cache.get(ObjectKey("", "Secret", namespace, name))
         if found is None:
             return b""
-        data = found.body().get("data") or {}
-        return base64.b64decode(data.get(key) or "")
+        return secret_values(found.body()).get(key, b"")
 
 
-def _full_name(url: str) -> str:
-    path = urlsplit(url).path.strip("/").removesuffix(".git")
-    return "/".join(path.split("/")[-2:])
+def _full_name(url: str, provider: str) -> str:
+    """The repository's name as the provider's events give it; empty when the URL is none."""
+    try:
+        parts = parse_url(url).path.strip("/").removesuffix(".git").split("/")
+    except TowlineError:
+        return ""
+    # Only GitLab has groups within groups; elsewhere the forge may live below a path.
+    return "/".join(parts if provider == "gitlab" else parts[-2:])

@@ -10,7 +10,6 @@ GROUP: Final = "argoproj.io"
 VERSION: Final = "v1alpha1"
 APPLICATION: Final = GroupVersionKind(GROUP, VERSION, "Application")
 APP_PROJECT: Final = GroupVersionKind(GROUP, VERSION, "AppProject")
-APPLICATION_SET: Final = GroupVersionKind(GROUP, VERSION, "ApplicationSet")
 
 FIELD_MANAGER: Final = "argocd-controller"
 DEFAULT_NAMESPACE: Final = "argocd"

@@ -45,11 +45,6 @@ class Phase(StrEnum):
         """Whether nothing follows."""
         return self in {Phase.SUCCEEDED, Phase.FAILED, Phase.ERROR}
 
-    @property
-    def successful(self) -> bool:
-        """Whether it ended well."""
-        return self is Phase.SUCCEEDED
-
 
 class ResultCode(StrEnum):
     """What happened to one object in a sync."""

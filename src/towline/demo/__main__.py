@@ -37,9 +37,14 @@ def main() -> int:
     arguments = parser.parse_args()
     report = Report(setup_seconds=_setup_seconds())
     try:
+        if arguments.data.exists() and not arguments.keep_data:
+            # An earlier demo may have been killed: its containers and mounts go first.
+            purge(arguments.data.absolute())
         asyncio.run(_run(arguments, report))
     except KeyboardInterrupt:
         report.error = report.error or "interrupted"
+    except TowlineError as error:
+        report.error = str(error)
     problems = report.judge()
     report.ok = not problems
     if arguments.report:
@@ -51,9 +56,6 @@ def main() -> int:
 
 async def _run(arguments: argparse.Namespace, report: Report) -> None:
     data = arguments.data.absolute()
-    if data.exists() and not arguments.keep_data:
-        # An earlier demo may have been killed: its containers and mounts go first.
-        purge(data)
     instance = Instance(data)
     say(f"starting towline up --data {data}")
     began = time.monotonic()

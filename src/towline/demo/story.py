@@ -28,7 +28,6 @@ DEPLOYMENT = GroupVersionKind("apps", "v1", "Deployment")
 SERVICE = GroupVersionKind("", "v1", "Service")
 POD = GroupVersionKind("", "v1", "Pod")
 CONFIG_MAP = GroupVersionKind("", "v1", "ConfigMap")
-APPLICATION_KIND = GroupVersionKind("argoproj.io", "v1alpha1", "Application")
 
 Say = Callable[[str], None]
 

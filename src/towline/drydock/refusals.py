@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from towline.kube.refs import GroupResource
+from towline.kube.refs import GroupKind, GroupResource
+from towline.kube.schema.fielderror import invalid, invalid_status
 from towline.kube.status import ApiError
 
 
@@ -26,14 +28,19 @@ def not_found(resource: GroupResource, name: str) -> ApiError:
 
 def unknown_resource() -> ApiError:
     """There is no such kind in a group that exists."""
-    return ApiError("the server could not find the requested resource", reason="NotFound")
-
-
-def already_exists(resource: GroupResource, name: str, *, generated: bool = False) -> ApiError:
-    """The name is taken."""
-    extra = {"retryAfterSeconds": 1} if generated else {}
     return ApiError(
-        f'{resource} "{name}" already exists',
+        "the server could not find the requested resource", reason="NotFound", details={}
+    )
+
+
+def already_exists(
+    resource: GroupResource, name: str, *, generated: bool = False, going: bool = False
+) -> ApiError:
+    """The name is taken, perhaps by an object that is being deleted."""
+    extra = {"retryAfterSeconds": 1} if generated else {}
+    prefix = "object is being deleted: " if going else ""
+    return ApiError(
+        f'{prefix}{resource} "{name}" already exists',
         reason="AlreadyExists",
         details=_details(resource, name, **extra),
     )
@@ -72,12 +79,20 @@ def method_not_allowed() -> ApiError:
     return ApiError(
         "the server does not allow this method on the requested resource",
         reason="MethodNotAllowed",
+        details={},
     )
 
 
-def undecodable(kind: str, version: str, why: str) -> ApiError:
-    """The body is not an object of the kind."""
-    return bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {why}')
+def undecodable(kind: str, version: str, why: str, *, expected: str = "") -> ApiError:
+    """The body, which says to be of `kind`, is not an object of the expected kind."""
+    as_kind = expected or kind
+    return bad_request(f'{kind} in version "{version}" cannot be handled as a {as_kind}: {why}')
+
+
+def unpatchable(value: Any, why: str) -> ApiError:
+    """The patch leads to something that is not an object of the kind."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return invalid_status(GroupKind("", ""), "", [invalid("patch", text, why)])
 
 
 def namespace_terminating(resource: GroupResource, name: str, namespace: str) -> ApiError:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from towline.errors import InputError
+from towline.forge.commits import ListedCommit, files_of
 from towline.forge.events import PushEvent
 from towline.forge.hooks import (
     FullName,
@@ -15,7 +16,6 @@ from towline.forge.hooks import (
     Ignored,
     Name,
     ObjectId,
-    Path,
     RefName,
     Url,
     checked_delivery_id,
@@ -28,14 +28,6 @@ from towline.forge.hooks import (
 
 _PREFIX = "sha256="
 _MAX_COMMITS = 2048
-
-
-class _Commit(msgspec.Struct):
-    id: ObjectId
-    message: str = ""
-    added: list[Path] | None = None
-    modified: list[Path] | None = None
-    removed: list[Path] | None = None
 
 
 class _Repository(msgspec.Struct):
@@ -61,8 +53,8 @@ class _Push(msgspec.Struct):
     created: bool = False
     deleted: bool = False
     forced: bool = False
-    commits: list[_Commit] | None = None
-    head_commit: _Commit | None = None
+    commits: list[ListedCommit] | None = None
+    head_commit: ListedCommit | None = None
     pusher: _Pusher | None = None
 
 
@@ -182,13 +174,7 @@ def _changed_files(push: _Push) -> tuple[str, ...] | None:
     # The head is listed last; when it is missing, the list was cut.
     if push.commits[-1].id != push.after:
         return None
-    files = dict[str, None]()
-    for commit in push.commits:
-        if commit.added is None or commit.modified is None or commit.removed is None:
-            return None
-        for names in (commit.added, commit.modified, commit.removed):
-            files.update(dict.fromkeys(names))
-    return tuple(files)
+    return files_of(push.commits)
 
 
 def _push_time(moment: float | str | None) -> str:

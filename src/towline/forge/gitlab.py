@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from towline.forge.commits import ListedCommit, files_of
 from towline.forge.events import PushEvent
 from towline.forge.hooks import (
     FullName,
@@ -17,7 +18,6 @@ from towline.forge.hooks import (
     Ignored,
     Name,
     ObjectId,
-    Path,
     RefName,
     Url,
     checked_delivery_id,
@@ -38,14 +38,6 @@ class _Project(msgspec.Struct):
     default_branch: Name | None = None
 
 
-class _Commit(msgspec.Struct):
-    id: ObjectId
-    message: str = ""
-    added: list[Path] | None = None
-    modified: list[Path] | None = None
-    removed: list[Path] | None = None
-
-
 class _Push(msgspec.Struct):
     ref: RefName
     before: ObjectId
@@ -53,7 +45,7 @@ class _Push(msgspec.Struct):
     project: _Project
     user_username: Name | None = None
     total_commits_count: int = 0
-    commits: list[_Commit] | None = None
+    commits: list[ListedCommit] | None = None
 
 
 class GitLabHooks:
@@ -131,10 +123,4 @@ def _changed_files(push: _Push) -> tuple[str, ...] | None:
         return None
     if not commits or len(commits) >= _LISTED_COMMITS or len(commits) != push.total_commits_count:
         return None
-    files = dict[str, None]()
-    for commit in commits:
-        if commit.added is None or commit.modified is None or commit.removed is None:
-            return None
-        for names in (commit.added, commit.modified, commit.removed):
-            files.update(dict.fromkeys(names))
-    return tuple(files)
+    return files_of(commits)

@@ -204,7 +204,8 @@ class LocalForge:
         else:
             url, memory = self._hook_url, full_name.lower()
             secret = (await self.hook_secret(full_name)).secret
-        now = self._host.heads(full_name)
+        # Repositories with any number of refs are listed: not on the event loop.
+        now = await asyncio.to_thread(self._host.heads, full_name)
         told = await self._delivered.heads(memory)
         for ref in sorted({*now, *told}, key=lambda name: (name.startswith("refs/tags/"), name)):
             before, after = told.get(ref, ZERO), now.get(ref, ZERO)

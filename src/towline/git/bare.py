@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pygit2
 
-from towline.errors import NotFoundError
 from towline.git.refs import is_sha
 from towline.git.smart_http import RemoteRefs
 from towline.git.tree import CommitInfo, GitTree, commit_info
@@ -67,24 +66,6 @@ class BareMirror:
     def commit_info(self, commit: str) -> CommitInfo:
         """What a commit that is here says about itself."""
         return commit_info(self.open(), commit)
-
-    def changed_files(self, old: str, new: str) -> tuple[str, ...]:
-        """Paths that differ between two commits that are here, sorted.
-
-        Raises:
-            NotFoundError: One of them is not here.
-        """
-        repository = self.open()
-        trees = []
-        for commit in (old, new):
-            found = repository.get(commit)
-            if found is None:
-                raise NotFoundError(f"no such commit: {commit}")
-            trees.append(found.peel(pygit2.Tree))
-        paths = set[str]()
-        for delta in trees[0].diff_to_tree(trees[1]).deltas:
-            paths.update(file.path for file in (delta.old_file, delta.new_file) if file.path)
-        return tuple(sorted(paths))
 
     def mark_damaged(self) -> None:
         """Makes the next use start from nothing."""

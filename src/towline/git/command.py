@@ -182,6 +182,7 @@ async def spawn(
 
     Raises:
         SettingsError: The program does not exist.
+        TransientError: The system has no room for a child.
     """
     try:
         child = await asyncio.create_subprocess_exec(
@@ -195,6 +196,8 @@ async def spawn(
         )
     except FileNotFoundError as error:
         raise SettingsError(f"cannot start {argv[0]}: {error.strerror}: {error.filename}") from None
+    except OSError as error:
+        raise TransientError(f"cannot start {argv[0]}: {error.strerror}") from error
     try:
         _limit(child.pid, limits)
         yield child

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from towline.git.smart_http import SmartHttp
 from towline.git.tree import CommitInfo, GitTree
 
 _FETCH_LIMITS = GitLimits(file=4 << 30)
+_MOST_REPLICAS = 256
 
 
 async def no_credentials(_url: str) -> GitCredentials | None:
@@ -45,6 +47,7 @@ class Mirrors:
         aliases: Where repositories really are: URL prefix or host name to URL prefix.
         session: HTTP session to use; without one the mirrors open their own on first use.
         limits: Bounds of a fetch.
+        most: Repositories that are held open at one time.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Mirrors:
         *,
         session: aiohttp.ClientSession | None = None,
         limits: GitLimits = _FETCH_LIMITS,
+        most: int = _MOST_REPLICAS,
     ) -> None:
         isolate_library()
         self._root = root
@@ -65,7 +69,8 @@ class Mirrors:
         self._session = session
         self._own_session = session is None
         self._limits = limits
-        self._replicas: dict[str, Replica] = {}
+        self._most = most
+        self._replicas: OrderedDict[str, Replica] = OrderedDict()
 
     async def resolve(self, url: str, revision: str, *, fresh: bool = True) -> str:
         """The commit that a revision names.
@@ -132,15 +137,6 @@ class Mirrors:
         replica, own = self._replica(url)
         return await replica.read([commit], own, lambda bare: bare.commit_info(commit))
 
-    async def changed_files(self, url: str, old: str, new: str) -> tuple[str, ...]:
-        """Paths that differ between two commits.
-
-        Raises:
-            TowlineError: As `resolve`.
-        """
-        replica, own = self._replica(url)
-        return await replica.read([old, new], own, lambda bare: bare.changed_files(old, new))
-
     async def checkout(
         self,
         url: str,
@@ -193,10 +189,20 @@ class Mirrors:
             bare = BareMirror(self._root / _folder(name))
             remote = Remote(url, self._git, SmartHttp(self._http()), self._limits)
             replica = Replica(bare, remote, self._credentials, self._git)
+            self._let_go()
             self._replicas[name] = replica
+        self._replicas.move_to_end(name)
         # What was meant for one host is not for the one that an alias puts in its place.
         own = embedded(asked) if url.origin == asked.origin else None
         return replica, own
+
+    def _let_go(self) -> None:
+        """Makes room for one more: idle ones used least recently go, their objects stay on disk."""
+        surplus = len(self._replicas) + 1 - self._most
+        if surplus > 0:
+            idle = [name for name, one in self._replicas.items() if not one.busy]
+            for name in idle[:surplus]:
+                self._replicas.pop(name).bare.close()
 
     def _http(self) -> aiohttp.ClientSession:
         if self._session is None:

@@ -44,6 +44,11 @@ class Replica:
         self._asked = 0
         self._served = 0
 
+    @property
+    def busy(self) -> bool:
+        """Whether a request is under way."""
+        return self._refs_lock.locked() or self._objects_lock.locked()
+
     async def refs(self, given: GitCredentials | None, *, fresh: bool) -> RemoteRefs:
         """The listing; one request serves all who asked before it was sent.
 

@@ -34,7 +34,7 @@ _NAME_CHARACTERS = (
 
 
 def _too_long(limit: int) -> str:
-    return f"must be no more than {limit} bytes"
+    return f"must be no more than {limit} characters"
 
 
 def _mismatch(message: str, pattern: str, *examples: str) -> str:

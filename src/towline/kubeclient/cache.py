@@ -84,10 +84,6 @@ class WatchCache:
     def _unsettled(self) -> list[Reflector]:
         return [one for one, _ in self._reflectors.values() if not one.settled.is_set()]
 
-    def failures(self) -> dict[GroupKind, str]:
-        """Kinds whose list or watch does not work at the moment, with the reason."""
-        return {kind: one.failure for kind, (one, _) in self._reflectors.items() if one.failure}
-
     def watched(self, group_kind: GroupKind) -> bool:
         """Whether a kind is followed and has been listed: only then absence means absence."""
         entry = self._reflectors.get(group_kind)
@@ -175,7 +171,7 @@ class WatchCache:
             await reflector.run()
         except ApiError as error:
             # The server no longer has the kind; discovery decides what that means.
-            reflector.failure = str(error)
+            _log.info("kind is not served kind=%s error=%s", reflector.resource.kind, error)
             await self._clock.sleep(VANISHED_SECONDS)
             self._definitions_changed.set()
 

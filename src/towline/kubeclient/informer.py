@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any
-
-import orjson
 
 from towline.aio.clock import Clock, SystemClock
 from towline.errors import TowlineError, TransientError
 from towline.kube.refs import GroupVersionKind, ObjectKey
 from towline.kube.status import ApiError
 from towline.kubeclient.client import KubeClient
-from towline.kubeclient.objects import CachedObject, cached_object
+from towline.kubeclient.objects import CachedObject
 from towline.kubeclient.objectstore import Callback, ObjectStore
 from towline.kubeclient.reflector import Reflector
 
@@ -106,7 +103,3 @@ class Informer:
     def subscribe(self, callback: Callback) -> Callable[[], None]:
         """Calls back with (type, object, object before) of every change; returns the way out."""
         return self._store.subscribe(callback)
-
-    def put(self, obj: dict[str, Any]) -> None:
-        """Takes in the answer to our own write; ignored when older than what is known."""
-        self._store.written(cached_object(orjson.dumps(obj), self._gvk))

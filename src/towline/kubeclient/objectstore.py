@@ -66,10 +66,6 @@ class ObjectStore:
             if namespace is None or at == namespace
         ]
 
-    def kinds(self) -> list[GroupKind]:
-        """Kinds that have objects."""
-        return [kind for kind, objects in self._kinds.items() if objects]
-
     def subscribe(self, callback: Callback) -> Callable[[], None]:
         """Calls back with every change: type, object (last state if DELETED), object before.
 

@@ -98,7 +98,6 @@ class Reflector:
         resource: The kind.
         listed: Set once a complete list came in.
         settled: Set once it was listed, or when that was refused or cannot be read.
-        failure: Why it does not work at the moment, or empty.
     """
 
     def __init__(
@@ -116,7 +115,6 @@ class Reflector:
         self.resource = resource
         self.listed = listed or asyncio.Event()
         self.settled = asyncio.Event()
-        self.failure = ""
         self._metadata_only = metadata_only
         self._client = client
         self._store = store
@@ -173,7 +171,6 @@ class Reflector:
     async def _failed(
         self, why: str, *, retry_after: float | None = None, cap: float = BACKOFF_CAP
     ) -> None:
-        self.failure = why
         # A stream that is cut now and then is ordinary; one that stays cut is not.
         level = logging.WARNING if self._attempts >= QUIET_ATTEMPTS else logging.DEBUG
         _log.log(level, "watch interrupted kind=%s error=%s", self._name, why)
@@ -200,7 +197,6 @@ class Reflector:
             kind, snapshot.items, snapshot.version, namespace=self._namespace, force=force
         )
         self._version = snapshot.version
-        self.failure = ""
         self.listed.set()
         self.settled.set()
 
@@ -242,7 +238,6 @@ class Reflector:
                 accept=_METADATA_WATCH if self._metadata_only else _JSON,
                 silence=seconds + 15.0,
             ) as chunks:
-                self.failure = ""
                 async for chunk in chunks:
                     for line in splitter.feed(chunk):
                         self._take(line)

@@ -13,13 +13,6 @@ from towline.render.source import BUILT_IN, Renderer, RenderRequest, render_sour
 from towline.render.tree import FileTree, unchanged
 
 
-class CacheFigures(msgspec.Struct):
-    """Counts since the start: renders made, and answers from memory."""
-
-    renders: int = 0
-    hits: int = 0
-
-
 class RenderCache:
     """Renders sources, from memory where nothing that was read has changed.
 
@@ -34,7 +27,6 @@ class RenderCache:
         self._renderers = renderers
         self._size = size
         self._results: OrderedDict[str, RenderResult] = OrderedDict()
-        self.figures = CacheFigures()
 
     def render(
         self, repository: str, tree: FileTree, request: RenderRequest, *, fresh: bool = False
@@ -56,9 +48,7 @@ class RenderCache:
         known = self._results.get(key)
         if known is not None and not fresh and unchanged(tree, known.read):
             self._keep(key, known)
-            self.figures.hits += 1
             return known
-        self.figures.renders += 1
         result = render_source(tree, request, self._renderers)
         if known is not None and known.digest == result.digest:
             # The same content keeps its identity: what was derived from it stays valid.

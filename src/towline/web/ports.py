@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Protocol
 
 from towline.lineage.delivery import Delivery
@@ -62,7 +62,10 @@ class Pipelines(Protocol):
         ...
 
     async def log(self, run_id: str, offset: int) -> tuple[bytes, int]:
-        """Log bytes from an offset, secrets masked, and the offset to go on from."""
+        """Log bytes from an offset, secrets masked, and the offset to go on from.
+
+        A negative offset counts from the end.
+        """
         ...
 
     async def start(self, pipeline: str, parameters: dict[str, str], *, user: str) -> Run:
@@ -94,6 +97,6 @@ class Deliveries(Protocol):
 class Changes(Protocol):
     """Notices that something shown on a page may have changed."""
 
-    def subscribe(self) -> AsyncIterator[str]:
+    def subscribe(self) -> AsyncGenerator[str, None]:
         """Yields topics: `applications`, `runs`, `deliveries`."""
         ...

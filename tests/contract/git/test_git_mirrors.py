@@ -88,7 +88,20 @@ async def test_a_fetch_brings_only_what_is_new(site: Any, ann: Any, mirrors: Mir
     )
     assert len(packs) == 2
     assert packs[0].stat().st_size < 3000  # the whole tree, because its list changed, and one file
-    assert await mirrors.changed_files(site.url("o/r"), first, second) == ("f1",)
+
+
+async def test_only_so_many_repositories_are_held_open(
+    site: Any, ann: Any, mirrors: Mirrors, tmp_path: Path
+) -> None:
+    commit = await pushed(site, ann)
+    few = Mirrors(tmp_path / "few", mirrors._git, mirrors._credentials, most=2)
+    try:
+        for name in ("o/r", "O/r", "o/R", "O/R", "o/r"):  # one repository, four URLs
+            assert (await few.tree(site.url(name), commit)).read("a.txt")
+        assert len(few._replicas) == 2
+        assert (await few.tree(site.url("o/r"), commit)).read("a.txt")
+    finally:
+        await few.close()
 
 
 async def test_one_listing_serves_those_who_waited_for_it(

@@ -23,9 +23,9 @@ def test_other_names_are_refused_with_the_usual_text(name: Any) -> None:
 
 
 def test_long_names_are_refused() -> None:
-    assert names.subdomain_problems("x" * 254) == ["must be no more than 253 bytes"]
-    assert names.label_problems("x" * 64) == ["must be no more than 63 bytes"]
-    assert names.label_value_problems("x" * 64) == ["must be no more than 63 bytes"]
+    assert names.subdomain_problems("x" * 254) == ["must be no more than 253 characters"]
+    assert names.label_problems("x" * 64) == ["must be no more than 63 characters"]
+    assert names.label_value_problems("x" * 64) == ["must be no more than 63 characters"]
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
+
+from towline.aio.broadcast import Broadcast
+from towline.web.api.events import Events
 
 pytestmark = pytest.mark.asyncio
 
@@ -120,3 +124,29 @@ async def test_events_name_topics_and_end_so_that_rights_are_checked_again(site:
     text = (await admin("GET", "/api/events")).body.decode()
     assert "data: runs" in text
     assert "data: applications" in text
+
+
+async def test_a_page_that_goes_away_leaves_no_reader_behind() -> None:
+    topics: Broadcast[str] = Broadcast()
+    lines = Events(topics)._lines()
+    await anext(lines)
+    waiting = asyncio.ensure_future(anext(lines))
+    while not topics._readers:
+        await asyncio.sleep(0)
+    topics.publish("runs")
+    assert b"runs" in await waiting
+    await lines.aclose()
+    assert not topics._readers
+
+
+async def test_a_page_of_a_run_reads_only_the_end_of_its_log(site: Any) -> None:
+    offsets: list[int] = []
+
+    async def log(_: str, offset: int) -> tuple[bytes, int]:
+        offsets.append(offset)
+        return b"the end", 64 << 20
+
+    site.pipelines.log = log
+    page = await (await site.as_admin())("GET", "/runs/run-1")
+    assert b"the end" in page.body
+    assert offsets == [-65536]

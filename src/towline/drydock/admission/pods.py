@@ -12,18 +12,42 @@ Obj = dict[str, Any]
 _UNREACHABLE = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 _TOLERATION_SECONDS = 300
 _COUNTED = ("cpu", "memory")
+_SYSTEM_PRIORITIES = {
+    "system-node-critical": 2_000_001_000,
+    "system-cluster-critical": 2_000_000_000,
+}
 
 
 def prepare(pod: Obj) -> Obj:
     """A new pod with priority, tolerations, service account name and first status."""
     spec = dict(pod.get("spec") or {})
-    spec.setdefault("priority", 0)
+    spec.setdefault("priority", _SYSTEM_PRIORITIES.get(spec.get("priorityClassName", ""), 0))
     spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
     account = spec.get("serviceAccountName") or spec.get("serviceAccount") or "default"
     spec["serviceAccountName"] = spec["serviceAccount"] = account
     spec["tolerations"] = _tolerations(spec.get("tolerations") or [])
-    status = {"phase": "Pending", "qosClass": qos_class(spec)}
+    status: Obj = {"phase": "Pending", "qosClass": qos_class(spec)}
+    if spec.get("schedulingGates"):
+        status["conditions"] = [_gated(pod["metadata"].get("creationTimestamp"))]
     return {**pod, "spec": spec, "status": status}
+
+
+def _gated(now: str | None) -> Obj:
+    return {
+        "type": "PodScheduled",
+        "status": "False",
+        "lastProbeTime": None,
+        "lastTransitionTime": now,
+        "reason": "SchedulingGated",
+        "message": "Scheduling is blocked due to non-empty scheduling gates",
+    }
+
+
+def retolerate(pod: Obj) -> Obj:
+    """A changed pod, which tolerates unreachable nodes as a new one does."""
+    spec = dict(pod.get("spec") or {})
+    spec["tolerations"] = _tolerations(spec.get("tolerations") or [])
+    return {**pod, "spec": spec}
 
 
 def _tolerations(given: list[Obj]) -> list[Obj]:

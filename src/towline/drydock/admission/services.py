@@ -53,6 +53,8 @@ def in_use(services: Iterable[Obj]) -> InUse:
         for port in spec.get("ports") or ():
             if port.get("nodePort"):
                 ports.add((port.get("protocol", "TCP"), port["nodePort"]))
+        if spec.get("healthCheckNodePort"):
+            ports.add(("TCP", spec["healthCheckNodePort"]))
     return InUse(frozenset(addresses), frozenset(ports))
 
 
@@ -61,6 +63,9 @@ def carry_over(old: Obj, new: Obj) -> Obj:
     before, spec = old.get("spec") or {}, dict(new.get("spec") or {})
     addressed = spec.get("type", "ClusterIP") in _ADDRESSED
     if addressed and before.get("type", "ClusterIP") in _ADDRESSED:
+        if spec.get("clusterIP") and spec.get("clusterIPs") == before.get("clusterIPs"):
+            # The first of the addresses has two places; who changes the older one means both.
+            spec["clusterIPs"] = [spec["clusterIP"]]
         for name in ("clusterIP", "clusterIPs"):
             if not spec.get(name) and before.get(name):
                 spec[name] = before[name]
@@ -70,10 +75,34 @@ def carry_over(old: Obj, new: Obj) -> Obj:
         spec["ports"] = _drop_ports(before.get("ports") or [], spec.get("ports") or [])
     if not spec["ports"]:
         del spec["ports"]
-    if not addressed:
-        spec.pop("clusterIP", None)
-        spec.pop("clusterIPs", None)
-    return {**new, "spec": spec}
+    for name in _not_of_type(spec):
+        # Only what the update left as it was: a new wish of this kind is an error.
+        if name in spec and spec[name] == before.get(name):
+            del spec[name]
+    return _without_stale_ingress({**new, "spec": spec})
+
+
+def _not_of_type(spec: Obj) -> list[str]:
+    """Fields that a service of this type cannot have."""
+    kind = spec.get("type", "ClusterIP")
+    gone = []
+    if kind not in _ADDRESSED:
+        gone += ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy"]
+    if kind not in _WITH_NODE_PORTS and not spec.get("externalIPs"):
+        gone.append("externalTrafficPolicy")
+    if kind != "LoadBalancer":
+        gone += ["allocateLoadBalancerNodePorts", "loadBalancerClass"]
+    if kind != "LoadBalancer" or spec.get("externalTrafficPolicy") != "Local":
+        gone.append("healthCheckNodePort")
+    return gone
+
+
+def _without_stale_ingress(service: Obj) -> Obj:
+    if service["spec"].get("type") == "LoadBalancer":
+        return service
+    if not (service.get("status") or {}).get("loadBalancer"):
+        return service
+    return {**service, "status": {**service["status"], "loadBalancer": {}}}
 
 
 def _carry_ports(before: list[Obj], after: list[Obj]) -> list[Obj]:
@@ -124,6 +153,10 @@ def allocate(service: Obj, plan: ServicePlan, used: InUse, own: InUse, rng: Rand
     )
     if spec.get("ports"):
         spec["ports"] = _ports(spec["ports"], used, own, rng, choose=wants_ports)
+    local = spec.get("externalTrafficPolicy") == "Local"
+    if kind == "LoadBalancer" and local and not spec.get("healthCheckNodePort"):
+        held = {("TCP", each["nodePort"]) for each in spec.get("ports") or () if "nodePort" in each}
+        spec["healthCheckNodePort"] = _free_port("TCP", {*used.ports, *held}, rng)
     return {**service, "spec": spec}
 
 

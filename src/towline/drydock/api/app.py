@@ -103,7 +103,7 @@ class ApiServer:
         group, version, rest = found
         target = resolve(self._kinds, group, version, rest)
         if target is None:
-            if not self._kinds.version(group, version):
+            if group not in self._kinds.groups():
                 return _NO_PAGE
             raise unknown_resource()
         return await self._resources.answer(request, target, request.user)
@@ -123,6 +123,8 @@ class ApiServer:
         aggregated = wants_aggregated(request.header(b"accept")) if len(path) == 1 else ""
         document = self._discovery.document(path, aggregated)
         if document is None:
+            if len(path) == 3 and path[1] in self._kinds.groups():
+                raise unknown_resource()
             return _NO_PAGE
         headers = {"vary": "Accept"}
         if aggregated:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,13 +22,16 @@ MAX_NODES = 500_000
 
 
 class _Loader(yaml.CSafeLoader):
-    """YAML 1.1 as Kubernetes reads it: dates stay text."""
+    """YAML 1.1 as Kubernetes reads it: dates stay text, and `y` and `n` are booleans."""
+
+    bool_values = {**yaml.CSafeLoader.bool_values, "y": True, "n": False}  # noqa: RUF012  # as there
 
 
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
     for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
 }
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^[yYnN]$"), list("yYnN"))
 
 
 def media_type(content_type: str) -> str:
@@ -56,8 +60,12 @@ def decode(body: bytes, content_type: str) -> Any:
             )
 
 
-def from_json(body: bytes) -> Any:
+def from_json(body: bytes, failed: str = "couldn't get version/kind; json parse error") -> Any:
     """Decodes JSON.
+
+    Args:
+        body: The text.
+        failed: How the message begins when it is not JSON.
 
     Raises:
         ApiError: BadRequest, it is not JSON or nested too deeply.
@@ -65,7 +73,7 @@ def from_json(body: bytes) -> Any:
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise bad_request(f"couldn't get version/kind; json parse error: {error}") from error
+        raise bad_request(f"{failed}: {error}") from error
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH:
         _check_size(value)
     return value
@@ -89,7 +97,7 @@ def from_yaml(body: bytes) -> Any:
         raise bad_request(f"error decoding YAML: {error}") from error
     _check_size(value)
     try:
-        return orjson.loads(orjson.dumps(value))
+        return orjson.loads(orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS))
     except (orjson.JSONEncodeError, TypeError) as error:
         raise bad_request(f"error decoding YAML: {error}") from error
 
@@ -116,17 +124,25 @@ def _children(node: Any) -> Iterator[Any]:
 
 
 def duplicate_fields(body: bytes, content_type: str) -> list[str]:
-    """Names of fields that stand twice in one object of a JSON body."""
+    """Paths of fields that stand twice in one object of a JSON body."""
     if media_type(content_type) != JSON:
         return []
-    found: list[str] = []
+    return list(_doubled(json.loads(body, object_pairs_hook=_Pairs), ""))
 
-    def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(pairs)
-        if len(made) != len(pairs):
-            names = [name for name, _ in pairs]
-            found.extend(name for name in made if names.count(name) > 1)
-        return made
 
-    json.loads(body, object_pairs_hook=collect)
-    return found
+class _Pairs(list[tuple[str, Any]]):
+    """The members of a JSON object as they were written."""
+
+
+def _doubled(value: Any, path: str) -> Iterator[str]:
+    if isinstance(value, _Pairs):
+        seen: set[str] = set()
+        for name, below in value:
+            place = f"{path}.{name}" if path else name
+            if name in seen:
+                yield place
+            seen.add(name)
+            yield from _doubled(below, place)
+    elif isinstance(value, list):
+        for position, below in enumerate(value):
+            yield from _doubled(below, f"{path}[{position}]")

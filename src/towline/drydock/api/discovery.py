@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from towline.drydock.registry import Kinds, ServedKind
+from towline.kube.refs import GroupVersionKind
 
 Obj = dict[str, Any]
 
@@ -108,14 +109,11 @@ class Discovery:
         for kind in kinds:
             resources.append(_legacy(kind))
             resources += _legacy_subresources(kind)
-        return Document(
-            {
-                "kind": "APIResourceList",
-                "apiVersion": "v1",
-                "groupVersion": f"{group}/{version}" if group else version,
-                "resources": resources,
-            }
-        )
+        head = {"kind": "APIResourceList"}
+        if group:
+            head["apiVersion"] = "v1"
+        name = f"{group}/{version}" if group else version
+        return Document({**head, "groupVersion": name, "resources": resources})
 
     def _aggregated(self, *, core: bool, version: str) -> Obj:
         items = []
@@ -130,9 +128,7 @@ class Discovery:
                 }
                 for each in versions
             ]
-            meta: Obj = {"creationTimestamp": None}
-            if group:
-                meta["name"] = group
+            meta: Obj = {"name": group} if group else {}
             items.append({"metadata": meta, "versions": described})
         return {
             "kind": "APIGroupDiscoveryList",
@@ -176,10 +172,17 @@ def _legacy_subresources(kind: ServedKind) -> list[Obj]:
     return found
 
 
+def _response_kind(kind: ServedKind, gvk: GroupVersionKind) -> Obj:
+    if kind.custom or gvk[:2] != kind.gvk[:2]:
+        return gvk._asdict()
+    # Built-in kinds leave out what the list that they stand in says already.
+    return {"group": "", "version": "", "kind": gvk.kind}
+
+
 def _aggregated(kind: ServedKind) -> Obj:
     entry: Obj = {
         "resource": kind.plural,
-        "responseKind": kind.gvk._asdict(),
+        "responseKind": _response_kind(kind, kind.gvk),
         "scope": "Namespaced" if kind.namespaced else "Cluster",
         "singularResource": kind.singular,
         "verbs": list(kind.verbs),
@@ -190,7 +193,11 @@ def _aggregated(kind: ServedKind) -> Obj:
         entry["categories"] = list(kind.categories)
     if kind.subresources:
         entry["subresources"] = [
-            {"subresource": name, "responseKind": sub.gvk._asdict(), "verbs": list(sub.verbs)}
+            {
+                "subresource": name,
+                "responseKind": _response_kind(kind, sub.gvk),
+                "verbs": list(sub.verbs),
+            }
             for name, sub in kind.subresources.items()
         ]
     return entry

@@ -16,10 +16,11 @@ from towline.kube.schema.fielderror import (
     invalid_status,
     not_supported,
     required,
+    too_long,
 )
 from towline.kube.status import ApiError
 
-_VALIDATIONS = ("Ignore", "Warn", "Strict")
+_VALIDATIONS = ("", "Ignore", "Strict", "Warn")
 _MAX_MANAGER = 128
 
 
@@ -37,7 +38,7 @@ def _dry_run(values: list[str], options: str) -> bool:
 
 def not_supported_list(path: str, values: list[str]) -> FieldError:
     """The error of a list parameter with unknown entries."""
-    shown = ", ".join(f'"{value}"' for value in values)
+    shown = ",".join(f'"{value}"' for value in values)
     return FieldError(
         path, "FieldValueNotSupported", f'Unsupported value: [{shown}]: supported values: "All"'
     )
@@ -59,11 +60,12 @@ def write_options(request: Request, options: str, *, apply: bool = False) -> Wri
         raise _refuse(options, required("fieldManager", "is required for apply patch"))
     if not manager:
         manager = request.header(b"user-agent").partition("/")[0][:_MAX_MANAGER] or "unknown"
-    if len(manager) > _MAX_MANAGER or not manager.isprintable():
-        raise _refuse(
-            options,
-            invalid("fieldManager", manager, "must be printable and at most 128 characters"),
-        )
+    if len(manager.encode()) > _MAX_MANAGER:
+        raise _refuse(options, too_long("fieldManager", _MAX_MANAGER))
+    odd = next((n for n, mark in enumerate(manager) if not mark.isprintable()), None)
+    if odd is not None:
+        why = f"invalid character U+{ord(manager[odd]):04X} (at position {odd})"
+        raise _refuse(options, invalid("fieldManager", manager, why))
     if request.has_param("force") and not apply and options == "PatchOptions":
         raise _refuse(options, forbidden("force", "may not be specified for non-apply patch"))
     validation = request.param("fieldValidation") or "Warn"
@@ -87,6 +89,9 @@ async def delete_options(request: Request) -> DeleteOptions:
     given = decode(body, request.header(b"content-type")) if body.strip() else {}
     if not isinstance(given, dict):
         raise bad_request("the body is not a DeleteOptions object")
+    if given.get("kind", "DeleteOptions") != "DeleteOptions":
+        kind, version = given["kind"], given.get("apiVersion", "")
+        raise bad_request(f'no kind "{kind}" is registered for version "{version}"')
     return parse_delete_options(given, request)
 
 
@@ -107,7 +112,10 @@ def parse_delete_options(given: dict[str, Any], request: Request) -> DeleteOptio
     orphan = given.get("orphanDependents")
     if orphan is None and request.has_param("orphanDependents"):
         orphan = request.flag("orphanDependents")
-    if orphan is not None and not propagation:
+    if orphan is not None and propagation:
+        why = "orphanDependents and deletionPropagation cannot be both set"
+        raise _refuse("DeleteOptions", invalid("propagationPolicy", propagation, why))
+    if orphan is not None:
         propagation = "Orphan" if orphan else "Background"
     conditions = given.get("preconditions") or {}
     dry_run = given.get("dryRun") or request.params("dryRun")

@@ -37,7 +37,7 @@ def check_type(kind: ServedKind, media: str) -> None:
             f" {', '.join(known)}",
             reason="UnsupportedMediaType",
         )
-    raise ApiError("415: Unsupported Media Type", reason="UnsupportedMediaType")
+    raise ApiError("415: Unsupported Media Type", reason="UnsupportedMediaType", details={})
 
 
 def editor(media: str, patch: Any, schema: SchemaNode | None) -> Callable[[Obj], Obj]:

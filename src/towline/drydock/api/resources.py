@@ -8,7 +8,7 @@ from typing import Any
 from towline.aio.clock import Clock
 from towline.drydock.api import lists, pods, reviews
 from towline.drydock.api.auth import TokenFile
-from towline.drydock.api.decode import decode, duplicate_fields, from_yaml, media_type
+from towline.drydock.api.decode import decode, duplicate_fields, from_json, from_yaml, media_type
 from towline.drydock.api.messages import Answer, Request, Response, User
 from towline.drydock.api.negotiate import JSON, TABLE, Form, negotiate
 from towline.drydock.api.parameters import delete_options, parse_delete_options, write_options
@@ -27,12 +27,15 @@ from towline.drydock.registry import Outcome, Registry, Target, WriteOptions, se
 from towline.drydock.registry.scale import scale_of
 from towline.drydock.registry.versions import to_served
 from towline.drydock.storage import Record
+from towline.kube.refs import GroupResource
 from towline.kube.schema.catalog import Catalog
 from towline.kube.status import ApiError
 
 Obj = dict[str, Any]
 
 _WRITABLE_PARTS = ("status", "scale", "finalize", "ephemeralcontainers", "resize", "approval")
+# Deleting one of these answers with its last state, not only with a Status.
+_SHOWN_WHEN_DELETED = (GroupResource("", "pods"), GroupResource("", "services"))
 _STREAMING = ("exec", "attach", "portforward", "proxy")
 _BROWSERS = ("curl", "Wget", "Mozilla/5.0")
 _SCALE_DEFINITION = "io.k8s.api.autoscaling.v1.Scale"
@@ -100,7 +103,9 @@ class Resources:
                 return await self._list(request, target, form)
             case "POST":
                 return await self._create(request, target)
-            case "DELETE" if "deletecollection" in kind.verbs:
+            case "DELETE" if "deletecollection" in kind.verbs and (
+                target.namespace or not kind.namespaced
+            ):
                 return await self._delete_all(request, target)
         raise method_not_allowed()
 
@@ -186,7 +191,7 @@ class Resources:
         return self._written(request, target, outcome, status=201 if outcome.created else 200)
 
     def _editor(self, target: Target, media: str, raw: bytes) -> Any:
-        patch = from_yaml(raw)
+        patch = from_yaml(raw) if media == APPLY_PATCH else from_json(raw, "error decoding patch")
         scale = target.subresource == "scale"
         if media == APPLY_PATCH:
             # A Scale has one field to own: applying it is merging it.
@@ -198,6 +203,11 @@ class Resources:
         raw = await request.body()
         content_type = request.header(b"content-type")
         body = decode(raw, content_type)
+        if target.kind.custom and isinstance(body, dict) and not body.get("kind"):
+            raise bad_request(
+                "the object provided is unrecognized"
+                f" (must be of type {target.kind.gvk.kind}): Object 'Kind' is missing"
+            )
         if options.field_validation == "Strict":
             doubled = duplicate_fields(raw, content_type)
             if doubled:
@@ -313,7 +323,7 @@ class Resources:
         return response
 
     def _deleted(self, request: Request, target: Target, outcome: Outcome) -> Response:
-        if outcome.deleted and target.kind.plural != "pods":
+        if outcome.deleted and target.kind.resource not in _SHOWN_WHEN_DELETED:
             response = _success(target, outcome.obj)
         else:
             response = self._shown(request, target, outcome.obj, outcome.raw)

@@ -94,9 +94,9 @@ def select(kind: ServedKind, namespace: str, labels: str, fields: str) -> Select
     for path, operator, value in parse_field_selector(fields) if fields else ():
         known = _known(kind, path)
         equal = operator != "!="
-        if known == "metadata.name" and equal and not name:
+        if known == "metadata.name" and equal and value and not name:
             name = value
-        elif known == "metadata.namespace" and equal and not namespace and kind.namespaced:
+        elif known == "metadata.namespace" and equal and value and not namespace:
             namespace = value
         else:
             conditions.append((known, equal, value))

@@ -90,6 +90,9 @@ class Viewer:
 
     def many(self, records: Sequence[Record], meta: Obj, *, pretty: bool = False) -> bytes:
         """A list."""
+        if self._kind.custom and self._form.convert == OBJECT:
+            # Lists of custom resources say that there is no more, those of built-in kinds do not.
+            meta = {"continue": "", **meta}
         if self._plain and self._form.media == JSON and not pretty:
             return self._joined(records, meta)
         shown = [to_served(self._kind, record.obj) for record in records]
@@ -148,8 +151,9 @@ class Viewer:
             row["conditions"] = conditions
         if self._include == "Object":
             row["object"] = obj
-        elif self._include != "None":
-            row["object"] = partial(obj, self._form.version)
+        else:
+            bare = self._include == "None"
+            row["object"] = None if bare else partial(obj, self._form.version)
         return row
 
 

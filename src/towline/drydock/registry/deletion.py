@@ -71,28 +71,29 @@ class Deletes:
         if kind.resource == strategy.NAMESPACES and name in protected:
             raise forbidden(kind.url_resource, name, "this namespace may not be deleted")
         if options.propagation and options.propagation not in _POLICIES:
-            error = not_supported("propagationPolicy", options.propagation, _POLICIES)
+            error = not_supported("propagationPolicy", options.propagation, (*_POLICIES, "nil"))
             gvk = kind.gvk._replace(group="meta.k8s.io", kind="DeleteOptions")
             raise invalid_status(gvk.group_kind, "", [error])
-        for said, found, what in (
-            (options.uid, meta["uid"], "UID"),
-            (options.resource_version, meta["resourceVersion"], "ResourceVersion"),
+        self._check_preconditions(kind, meta, options)
+
+    def _check_preconditions(self, kind: ServedKind, meta: Obj, options: DeleteOptions) -> None:
+        for said, found, what, guess in (
+            (options.uid, meta["uid"], "UID", "deleted and then recreated"),
+            (options.resource_version, meta["resourceVersion"], "ResourceVersion", "modified"),
         ):
             if said and said != found:
                 raise conflict(
-                    kind.url_resource,
-                    name,
+                    kind.url_resource._replace(group=kind.gvk.group, resource=kind.gvk.kind),
+                    meta["name"],
                     f"the {what} in the precondition ({said}) does not match the {what} in record"
-                    f" ({found}). The object might have been deleted and then recreated",
+                    f" ({found}). The object might have been {guess}",
                 )
 
     def _plain(self, kind: ServedKind, live: Record, options: DeleteOptions) -> Staged:
         obj = live.obj
         meta = obj["metadata"]
         if meta.get("deletionTimestamp"):
-            if self._held(kind, meta, obj):
-                return Outcome(obj, live.raw), None
-            return self._remove(live, obj, options)
+            return self._plain_again(kind, live, options)
         finalizers = self._finalizers(kind, meta, options.propagation)
         if kind.resource == strategy.CUSTOM_RESOURCE_DEFINITIONS and self._has_instances(obj):
             finalizers = [*finalizers, CLEANUP_FINALIZER]
@@ -106,6 +107,19 @@ class Deletes:
             del marked["metadata"]["deletionGracePeriodSeconds"]
             marked["status"] = {**(obj.get("status") or {}), "phase": "Terminating"}
         return self._keep(live, marked, options)
+
+    def _plain_again(self, kind: ServedKind, live: Record, options: DeleteOptions) -> Staged:
+        """Another policy may still lift the wait that the first one set."""
+        obj, meta = live.obj, live.obj["metadata"]
+        if options.propagation:
+            finalizers = self._finalizers(kind, meta, options.propagation)
+            meta = {**meta, "finalizers": finalizers}
+            obj = {**obj, "metadata": meta}
+        if not self._held(kind, meta, obj):
+            return self._remove(live, obj, options)
+        if meta.get("finalizers") == live.obj["metadata"].get("finalizers"):
+            return Outcome(live.obj, live.raw), None
+        return self._keep(live, obj, options)
 
     def _held(self, kind: ServedKind, meta: Obj, obj: Obj) -> bool:
         if meta.get("finalizers"):
@@ -143,16 +157,18 @@ class Deletes:
         meta = {**meta, "finalizers": finalizers}
         if not finalizers:
             del meta["finalizers"]
+        marked = {**pod, "metadata": self._marked(meta, grace=grace)}
         if grace == 0 and not finalizers:
-            return self._remove(live, pod, options)
-        return self._keep(live, {**pod, "metadata": self._marked(meta, grace=grace)}, options)
+            return self._remove(live, marked, options)
+        return self._keep(live, marked, options)
 
     def _pod_again(self, live: Record, pod: Obj, grace: int, options: DeleteOptions) -> Staged:
         meta = pod["metadata"]
         pending = int(meta.get("deletionGracePeriodSeconds") or 0)
         shorter = options.grace is not None and grace < pending
         if (grace == 0 and (shorter or pending == 0)) and not meta.get("finalizers"):
-            return self._remove(live, pod, options)
+            ended = {**meta, "deletionGracePeriodSeconds": 0}
+            return self._remove(live, {**pod, "metadata": ended}, options)
         if not shorter:
             return Outcome(pod, live.raw), None
         end = parse_rfc3339(meta["deletionTimestamp"]) - dt.timedelta(seconds=pending - grace)

@@ -6,11 +6,11 @@ from typing import Any
 
 import orjson
 
-from towline.drydock.refusals import bad_request, method_not_allowed
+from towline.drydock.refusals import method_not_allowed
 from towline.drydock.registry import metadata, strategy
 from towline.drydock.registry.kinds import ServedKind
-from towline.drydock.registry.options import WriteOptions
 from towline.kube.schema.process import prune
+from towline.kube.ssa.apply import untyped
 
 Obj = dict[str, Any]
 
@@ -22,18 +22,15 @@ def reset_fields(kind: ServedKind, subresource: str) -> tuple[str, ...]:
     return ("status",) if kind.has_status else ()
 
 
-def known(kind: ServedKind, config: Obj, options: WriteOptions) -> tuple[Obj, tuple[str, ...]]:
-    """The configuration without unknown fields, and warnings about them.
+def check_known(kind: ServedKind, config: Obj) -> None:
+    """Refuses an apply configuration with unknown fields, whatever the validation asked for.
 
     Raises:
-        ApiError: BadRequest, there are unknown fields and the caller wants none.
+        ApiError: The first field that the schema does not declare.
     """
-    pruned, unknown = prune(config, kind.schema)
-    if unknown and options.field_validation == "Strict":
-        listed = ", ".join(f'unknown field "{path}"' for path in unknown)
-        raise bad_request(f"strict decoding error: {listed}")
-    warned = unknown if options.field_validation == "Warn" else []
-    return pruned, tuple(f'unknown field "{path}"' for path in warned)
+    _, unknown = prune(config, kind.schema)
+    if unknown:
+        raise untyped(config, f".{unknown[0]}: field not declared in schema")
 
 
 def config_part(kind: ServedKind, config: Obj, subresource: str) -> Obj:

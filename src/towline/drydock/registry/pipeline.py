@@ -10,12 +10,14 @@ from towline.drydock.registry import metadata
 from towline.drydock.registry.kinds import ServedKind
 from towline.drydock.registry.strategy import CUSTOM_RESOURCE_DEFINITIONS
 from towline.errors import InputError
+from towline.kube.refs import GroupKind, GroupVersionKind
 from towline.kube.schema.builtin_checks import check_metadata
 from towline.kube.schema.catalog import load_catalog
 from towline.kube.schema.crd_check import check_crd
 from towline.kube.schema.decode import decode_error
 from towline.kube.schema.defaults import default_builtin, normalize_builtin
 from towline.kube.schema.fielderror import FieldError, invalid_status
+from towline.kube.schema.fielderror import invalid as invalid_value
 from towline.kube.schema.immutable import check_update
 from towline.kube.schema.node import SchemaNode
 from towline.kube.schema.process import apply_defaults, prune, validate
@@ -46,23 +48,49 @@ def accept(kind: ServedKind, obj: Any) -> Obj:
         ApiError: BadRequest, it is not one.
     """
     gvk = kind.gvk
+    obj = {} if obj is None else obj
     if not isinstance(obj, dict):
         raise bad_request(f"the body is not an object but a {type(obj).__name__}")
     said_version = obj.get("apiVersion") or gvk.api_version
     said_kind = obj.get("kind") or gvk.kind
-    if said_kind != gvk.kind:
-        raise undecodable(
-            str(said_kind),
-            str(said_version).rpartition("/")[2],
-            f"the kind in the data ({said_kind}) does not match the expected kind ({gvk.kind})",
-        )
+    if kind.custom:
+        _check_custom_type(kind, obj, said_kind, said_version)
+    elif (said_version, said_kind) != (gvk.api_version, gvk.kind):
+        raise _other_type(gvk, str(said_version), str(said_kind))
+    rest = {name: value for name, value in obj.items() if name not in ("apiVersion", "kind")}
+    return {"apiVersion": gvk.api_version, "kind": gvk.kind, **rest}
+
+
+def _check_custom_type(kind: ServedKind, obj: Obj, said_kind: Any, said_version: Any) -> None:
+    gvk = kind.gvk
     if said_version != gvk.api_version:
         raise bad_request(
             f"the API version in the data ({said_version}) does not match the expected API version"
             f" ({gvk.api_version})"
         )
-    rest = {name: value for name, value in obj.items() if name not in ("apiVersion", "kind")}
-    return {"apiVersion": gvk.api_version, "kind": gvk.kind, **rest}
+    if said_kind != gvk.kind:
+        name = str(metadata.meta_of(obj).get("name") or "")
+        error = invalid_value("kind", said_kind, f"must be {gvk.kind}")
+        raise invalid_status(GroupKind(gvk.group, str(said_kind)), name, [error])
+
+
+def _other_type(gvk: GroupVersionKind, said_version: str, said_kind: str) -> ApiError:
+    said = GroupVersionKind(*api_group_version(said_version), said_kind)
+    if load_catalog().kind(said) is None:
+        why = f'no kind "{said_kind}" is registered for version "{said_version}"'
+    else:
+        internal = gvk.group.partition(".")[0] or "core"
+        why = (
+            f"converting ({said.version}.{said_kind}) to ({internal}.{gvk.kind}):"
+            " unknown conversion"
+        )
+    return undecodable(said_kind, said.version, why, expected=gvk.kind)
+
+
+def api_group_version(api_version: str) -> tuple[str, str]:
+    """Group and version of an apiVersion; the group of core is empty."""
+    group, _, version = api_version.rpartition("/")
+    return group, version
 
 
 def shape(kind: ServedKind, obj: Obj, validation: str) -> Shaped:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from towline.drydock.refusals import bad_request
+from towline.drydock.refusals import undecodable
 from towline.drydock.registry.kinds import ServedKind
+from towline.kube.refs import GroupVersionKind
+from towline.kube.schema.fielderror import invalid, invalid_status
 from towline.kube.selectors import label_selector_of, label_selector_of_map
 
 Obj = dict[str, Any]
 
+SCALE = GroupVersionKind("autoscaling", "v1", "Scale")
 _SCALE_META = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 _DEFAULT_PATHS = {
     "specReplicasPath": ".spec.replicas",
@@ -42,11 +45,19 @@ def with_scale(kind: ServedKind, obj: Obj, scale: Obj) -> Obj:
     """The workload with the replicas of a Scale.
 
     Raises:
-        ApiError: BadRequest, the replicas are not a number that is 0 or more.
+        ApiError: BadRequest, it is not a Scale; Invalid, the replicas are fewer than none.
     """
+    said = (scale.get("kind") or SCALE.kind, scale.get("apiVersion") or SCALE.api_version)
+    if said != (SCALE.kind, SCALE.api_version):
+        version = str(said[1]).rpartition("/")[2]
+        why = f"it is not a Scale of {SCALE.api_version}"
+        raise undecodable(str(said[0]), version, why, expected=SCALE.kind)
     replicas = (scale.get("spec") or {}).get("replicas", 0)
-    if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas < 0:
-        raise bad_request("spec.replicas: must be an integer greater than or equal to 0")
+    if not isinstance(replicas, int) or isinstance(replicas, bool):
+        raise undecodable(SCALE.kind, SCALE.version, "spec.replicas must be an integer")
+    if replicas < 0:
+        error = invalid("spec.replicas", replicas, "must be greater than or equal to 0")
+        raise invalid_status(SCALE.group_kind, obj["metadata"]["name"], [error])
     meta = dict(obj["metadata"])
     given = scale.get("metadata") or {}
     if given.get("resourceVersion"):

@@ -12,6 +12,7 @@ NAMESPACES = GroupResource("", "namespaces")
 SERVICES = GroupResource("", "services")
 SECRETS = GroupResource("", "secrets")
 EVENTS = GroupResource("", "events")
+DEPLOYMENTS = GroupResource("apps", "deployments")
 JOBS = GroupResource("batch", "jobs")
 CUSTOM_RESOURCE_DEFINITIONS = GroupResource("apiextensions.k8s.io", "customresourcedefinitions")
 
@@ -19,11 +20,13 @@ _GENERATION = frozenset(
     {
         PODS,
         GroupResource("", "replicationcontrollers"),
-        GroupResource("apps", "deployments"),
+        DEPLOYMENTS,
         GroupResource("apps", "replicasets"),
         GroupResource("apps", "statefulsets"),
         GroupResource("apps", "daemonsets"),
         JOBS,
+        GroupResource("", "podtemplates"),
+        GroupResource("discovery.k8s.io", "endpointslices"),
         GroupResource("batch", "cronjobs"),
         GroupResource("policy", "poddisruptionbudgets"),
         GroupResource("networking.k8s.io", "ingresses"),
@@ -82,12 +85,19 @@ def has_generation(kind: ServedKind) -> bool:
 def spec_changed(kind: ServedKind, old: dict[str, Any], new: dict[str, Any]) -> bool:
     """Whether an update changes what the generation counts."""
     if not kind.custom:
-        return bool(old.get("spec") != new.get("spec"))
+        if old.get("spec") != new.get("spec"):
+            return True
+        # A Deployment counts its annotations as well: its ReplicaSets carry copies of them.
+        return kind.resource == DEPLOYMENTS and _annotations(old) != _annotations(new)
     outside = {"metadata", "apiVersion", "kind"}
     if kind.has_status:
         outside.add("status")
     names = (old.keys() | new.keys()) - outside
     return any(old.get(name) != new.get(name) for name in names)
+
+
+def _annotations(obj: dict[str, Any]) -> Any:
+    return (obj.get("metadata") or {}).get("annotations") or {}
 
 
 def needs_version_on_update(kind: ServedKind) -> bool:

@@ -19,6 +19,7 @@ from towline.drydock.refusals import (
     bad_request,
     conflict,
     not_found,
+    unpatchable,
 )
 from towline.drydock.registry import definitions, metadata, parts, pipeline, strategy, versions
 from towline.drydock.registry.kinds import Kinds, ServedKind
@@ -26,9 +27,12 @@ from towline.drydock.registry.options import Outcome, WriteOptions
 from towline.drydock.registry.scale import scale_of, with_scale
 from towline.drydock.registry.target import Target
 from towline.drydock.storage import Record, Store, StoreKey
+from towline.kube.refs import GroupKind
 from towline.kube.schema.defaults import with_job_selector
 from towline.kube.schema.fielderror import invalid as invalid_field
-from towline.kube.ssa.apply import server_side_apply, track_update
+from towline.kube.schema.fielderror import invalid_status
+from towline.kube.ssa.apply import qualified, server_side_apply, track_update
+from towline.kube.status import ApiError
 
 Obj = dict[str, Any]
 Staged = tuple[Outcome, asyncio.Future[Record] | None]
@@ -124,8 +128,11 @@ class Writes:
     ) -> Staged:
         pipeline.check(kind, obj, None)
         key = self._key(kind, obj)
-        if self._store.head(key) is not None:
-            raise already_exists(kind.url_resource, key.name)
+        present = self._store.head(key)
+        if present is not None:
+            going = bool(present.obj["metadata"].get("deletionTimestamp"))
+            raise already_exists(kind.url_resource, key.name, going=going)
+        warnings = (*warnings, *metadata.finalizer_warnings(kind, obj, None))
         obj = self._allocate(kind, obj, None)
         if kind.resource == strategy.CUSTOM_RESOURCE_DEFINITIONS:
             obj = definitions.established(obj, self._kinds, self._now())
@@ -141,6 +148,8 @@ class Writes:
         """
         kind = target.kind
         live = self._store.head(target.key)
+        if not target.subresource and isinstance(body, dict):
+            metadata.check_address(kind, body, target.namespace, target.name)
         if live is None:
             if target.subresource or not strategy.creates_on_update(kind):
                 raise not_found(kind.url_resource, target.name)
@@ -151,13 +160,13 @@ class Writes:
         else:
             new = pipeline.accept(kind, body)
             self._check_version(kind, new, target.name)
-        return self._replace(target, live, new, options)
+        return self._replace(target, live, new, options, put=True)
 
     def _check_version(self, kind: ServedKind, new: Obj, name: str) -> None:
         meta = metadata.meta_of(new)
         if not meta.get("resourceVersion") and strategy.needs_version_on_update(kind):
             error = invalid_field("metadata.resourceVersion", 0, "must be specified for an update")
-            raise pipeline.invalid(kind, {"metadata": {"name": name}}, [error])
+            raise invalid_status(GroupKind(kind.gvk.group, kind.plural), name, [error])
 
     def change(self, target: Target, edit: Callable[[Obj], Obj], options: WriteOptions) -> Staged:
         """Replaces an object by what `edit` makes of its newest version (and must not change).
@@ -171,8 +180,23 @@ class Writes:
         if target.subresource == "scale":
             new = with_scale(kind, old, edit(scale_of(kind, old)))
         else:
-            new = pipeline.accept(kind, edit(old))
+            return self._replace_patched(target, live, edit(old), options)
         return self._replace(target, live, new, options)
+
+    def _replace_patched(
+        self, target: Target, live: Record, new: Obj, options: WriteOptions
+    ) -> Staged:
+        kind = target.kind
+        try:
+            accepted = pipeline.accept(kind, new)
+            if not kind.custom:
+                pipeline.shape(kind, accepted, options.field_validation)
+        except ApiError as error:
+            if kind.custom or error.reason != "BadRequest":
+                raise
+            why = error.message.partition(f" cannot be handled as a {kind.gvk.kind}: ")
+            raise unpatchable(new, why[2] or error.message) from error
+        return self._replace(target, live, accepted, options)
 
     def _live(self, target: Target) -> Record:
         live = self._store.head(target.key)
@@ -180,10 +204,19 @@ class Writes:
             raise not_found(target.kind.url_resource, target.name)
         return live
 
-    def _replace(self, target: Target, live: Record, new: Obj, options: WriteOptions) -> Staged:
+    def _replace(
+        self,
+        target: Target,
+        live: Record,
+        new: Obj,
+        options: WriteOptions,
+        *,
+        put: bool = False,
+    ) -> Staged:
         kind, subresource = target.kind, target.subresource
         old = versions.to_served(kind, live.obj)
-        new = metadata.for_update(kind, old, parts.writable_part(kind, old, new, subresource))
+        part = parts.writable_part(kind, old, new, subresource)
+        new = metadata.for_update(kind, old, part, replace=put)
         shaped = pipeline.shape(kind, new, options.field_validation)
         tracked = self._tracked(kind, old, shaped.obj, options, subresource)
         admitted = self._admit_update(kind, old, tracked, subresource)
@@ -203,6 +236,8 @@ class Writes:
     def _admit_update(self, kind: ServedKind, old: Obj, new: Obj, subresource: str) -> Obj:
         if kind.resource == strategy.SERVICES and not subresource:
             return services.carry_over(old, new)
+        if kind.resource == strategy.PODS and not subresource:
+            return pods.retolerate(new)
         if kind.resource == strategy.NAMESPACES and not subresource:
             # The content finalizers belong to the `finalize` path.
             return {**new, "spec": old.get("spec") or {}}
@@ -226,6 +261,7 @@ class Writes:
         if parts.same(old, new):
             return Outcome(live.obj, live.raw, warnings=warnings), None
         pipeline.check(kind, new, old)
+        warnings = (*warnings, *metadata.finalizer_warnings(kind, new, old))
         new = self._allocate(kind, new, old)
         if kind.resource == strategy.CUSTOM_RESOURCE_DEFINITIONS:
             new = definitions.established(new, self._kinds, self._now())
@@ -242,18 +278,18 @@ class Writes:
             ApiError: Conflicts with other managers, or the result is invalid.
         """
         kind, subresource = target.kind, target.subresource
-        self._check_config(kind, config, target.name)
+        self._check_config(target, config)
         live = self._store.head(target.key)
-        pruned, warnings = parts.known(kind, config, options)
+        parts.check_known(kind, config)
         if live is None:
             if subresource:
                 raise not_found(kind.url_resource, target.name)
-            return self._apply_new(target, pruned, options, warnings)
+            return self._apply_new(target, config, options)
         old = versions.to_served(kind, live.obj)
-        given = metadata.meta_of(pruned)
+        given = metadata.meta_of(config)
         merged = server_side_apply(
             old,
-            parts.config_part(kind, pruned, subresource),
+            parts.config_part(kind, config, subresource),
             options.manager,
             schema=kind.schema,
             force=options.force,
@@ -270,29 +306,31 @@ class Writes:
             kind, old, parts.writable_part(kind, old, {**merged, "metadata": checked}, subresource)
         )
         completed = self._admit_update(kind, old, pipeline.complete(kind, merged), subresource)
-        return self._store_update(kind, live, completed, options, warnings)
+        return self._store_update(kind, live, completed, options, ())
 
-    def _check_config(self, kind: ServedKind, config: Any, name: str) -> None:
+    def _check_config(self, target: Target, config: Any) -> None:
+        kind, name = target.kind, target.name
         gvk = kind.gvk
         if not isinstance(config, dict):
             raise bad_request("error decoding YAML: the patch is not an object")
         said = (config.get("apiVersion"), config.get("kind"))
         if said != (gvk.api_version, gvk.kind):
             raise bad_request(
-                f"invalid object type: {said[0]}, Kind={said[1]},"
-                f" expected {gvk.api_version}, Kind={gvk.kind}"
+                f"invalid object type: {qualified(str(said[0] or ''))}, Kind={said[1] or ''}"
             )
         meta = config.get("metadata") or {}
         if meta.get("managedFields"):
             raise bad_request("metadata.managedFields must be nil")
         if meta.get("name", name) != name:
             raise bad_request(
-                f"name in URL does not match name in the patch: {name} and {meta['name']}"
+                f"the name of the object ({meta['name']}) does not match the name on the URL"
+                f" ({name})"
             )
+        namespace = meta.get("namespace", target.namespace)
+        if kind.namespaced and namespace != target.namespace:
+            raise bad_request(metadata.OTHER_NAMESPACE)
 
-    def _apply_new(
-        self, target: Target, config: Obj, options: WriteOptions, warnings: tuple[str, ...]
-    ) -> Staged:
+    def _apply_new(self, target: Target, config: Obj, options: WriteOptions) -> Staged:
         kind, name = target.kind, target.name
         meta = metadata.meta_of(config)
         if meta.get("uid"):
@@ -315,7 +353,7 @@ class Writes:
         )
         obj = self._new(kind, target.namespace, merged)
         admitted = self._admit_new(kind, pipeline.complete(kind, obj))
-        return self._store_new(kind, admitted, options, warnings)
+        return self._store_new(kind, admitted, options, ())
 
     # Common ends
 

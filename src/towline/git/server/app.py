@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from urllib.parse import parse_qs
 
 import msgspec
+import pygit2
 
-from towline.errors import InputError
+from towline.errors import InputError, TowlineError
 from towline.git.command import Git, GitLimits
 from towline.git.server.cgi import BackendCall, Receive, Scope, Send, send_plain
 from towline.git.server.names import checked_full_name
@@ -152,7 +153,11 @@ class GitServer:
                 self._pushed(full_name, user)
 
     def _pushed(self, full_name: str, user: str) -> None:
-        self.repositories.adopt_head(full_name)
+        """Tells the listeners; a repository that cannot be read must not keep a push from them."""
+        try:
+            self.repositories.adopt_head(full_name)
+        except (TowlineError, pygit2.GitError, OSError, ValueError) as error:
+            _log.warning("head not set name=%s error=%s", full_name, error)
         name = self.repositories.full_name(full_name)
         for listener in self._listeners:
             listener(name, user)

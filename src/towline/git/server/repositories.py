@@ -168,17 +168,26 @@ class Repositories:
 
     def adopt_head(self, full_name: str) -> None:
         """Points `HEAD` to a branch that exists: after the first push, the pushed one."""
+        if self._has_branch(full_name, self.default_branch(full_name)):
+            return
         heads = self.heads(full_name)
         branches = [
             ref.removeprefix("refs/heads/") for ref in heads if ref.startswith("refs/heads/")
         ]
-        if not branches or self.default_branch(full_name) in branches:
+        if not branches:
             return
         chosen = next((name for name in _PREFERRED if name in branches), min(branches))
         head = self.path(full_name) / "HEAD"
         temporary = head.with_name("HEAD.new")
         temporary.write_text(f"ref: refs/heads/{chosen}\n")
         os.replace(temporary, head)  # noqa: PTH105  # the atomic rename is the point
+
+    def _has_branch(self, full_name: str, name: str) -> bool:
+        repository = self._open(full_name)
+        try:
+            return repository.references.get(f"refs/heads/{name}") is not None
+        finally:
+            repository.free()
 
     def history(
         self, full_name: str, before: str, after: str, *, limit: int = 20

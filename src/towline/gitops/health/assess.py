@@ -35,14 +35,11 @@ BUILT_IN: Final[Mapping[GroupKind, tuple[Rule, frozenset[str]]]] = {
 }
 
 
-def assess(
-    obj: dict[str, Any], rules: Mapping[GroupKind, tuple[Rule, frozenset[str]]] = BUILT_IN
-) -> Health | None:
+def assess(obj: dict[str, Any]) -> Health | None:
     """Health of one live object.
 
     Args:
         obj: The object.
-        rules: Rule and known API versions (empty: all) for each kind.
 
     Returns:
         The health, or None for kinds without a rule.
@@ -51,7 +48,7 @@ def assess(
     if meta.get("deletionTimestamp") and HOOK_FINALIZER not in (meta.get("finalizers") or []):
         return progressing("Pending deletion")
     gvk = gvk_of(obj)
-    entry = rules.get(gvk.group_kind)
+    entry = BUILT_IN.get(gvk.group_kind)
     if entry is None:
         return None
     rule, versions = entry

@@ -5,24 +5,25 @@ The kinds that people write by hand come first: workloads, pods, Services, confi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import base64
+import json
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from towline.kube.names import (
-    config_key_problems,
-    label_key_problems,
-    label_problems,
-    label_value_problems,
-)
+from towline.kube.names import config_key_problems, label_key_problems, label_value_problems
 from towline.kube.refs import GroupVersionKind
+from towline.kube.schema.container_checks import NOT_NEGATIVE
 from towline.kube.schema.fielderror import (
     FieldError,
-    duplicate,
+    forbidden,
     invalid,
     not_supported,
     required,
     too_long,
 )
+from towline.kube.schema.pod_checks import pod_spec_problems
+from towline.kube.schema.service_checks import service_problems
 from towline.kube.selectors import label_selector_of
 from towline.kube.status import ApiError
 
@@ -30,9 +31,19 @@ Obj = dict[str, Any]
 
 MAX_ANNOTATIONS = 262144
 MAX_DATA = 1024 * 1024
-_POLICIES = ("Always", "IfNotPresent", "Never")
-_PROTOCOLS = ("SCTP", "TCP", "UDP")
-_SERVICE_TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
+_RBAC = "rbac.authorization.k8s.io"
+_ROLES = ("Role", "ClusterRole")
+_PERCENT = re.compile("[0-9]+%")
+_PERCENT_TEXT = (
+    "a valid percent string must be a numeric string followed by an ending '%'"
+    " (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"
+)
+_KEYS_OF_SECRETS = {
+    "kubernetes.io/tls": ("tls.crt", "tls.key"),
+    "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
+    "kubernetes.io/dockercfg": (".dockercfg",),
+    "kubernetes.io/ssh-auth": ("ssh-privatekey",),
+}
 
 
 def check_object(gvk: GroupVersionKind, obj: Obj) -> Iterator[FieldError]:
@@ -72,15 +83,63 @@ def _workload(obj: Obj) -> Iterator[FieldError]:
     template = spec.get("template") or {}
     labels = (template.get("metadata") or {}).get("labels") or {}
     yield from _selector(spec.get("selector"), labels)
-    replicas = spec.get("replicas")
-    if isinstance(replicas, int) and replicas < 0:
-        yield invalid("spec.replicas", replicas, "must be greater than or equal to 0")
+    for field in ("replicas", "minReadySeconds", "revisionHistoryLimit"):
+        number = spec.get(field)
+        if isinstance(number, int) and number < 0:
+            yield invalid(f"spec.{field}", number, NOT_NEGATIVE)
     yield from _template(template, always=True)
+    if (template.get("spec") or {}).get("activeDeadlineSeconds") is not None:
+        text = "activeDeadlineSeconds in ReplicaSet is not Supported"
+        yield forbidden("spec.template.spec.activeDeadlineSeconds", text)
+    for field, number in (obj.get("status") or {}).items():
+        if field.endswith("eplicas") and isinstance(number, int) and number < 0:
+            yield invalid(f"status.{field}", number, NOT_NEGATIVE)
+
+
+def _deployment(obj: Obj) -> Iterator[FieldError]:
+    yield from _workload(obj)
+    spec = obj.get("spec") or {}
+    yield from _strategy(spec.get("strategy") or {})
+    deadline, ready = spec.get("progressDeadlineSeconds"), spec.get("minReadySeconds") or 0
+    if isinstance(deadline, int) and deadline <= ready:
+        text = "must be greater than minReadySeconds"
+        yield invalid("spec.progressDeadlineSeconds", deadline, text)
+
+
+def _strategy(strategy: Obj) -> Iterator[FieldError]:
+    kind, rolling = strategy.get("type"), strategy.get("rollingUpdate")
+    if kind == "Recreate" and rolling is not None:
+        text = "may not be specified when strategy `type` is 'Recreate'"
+        yield forbidden("spec.strategy.rollingUpdate", text)
+    elif kind not in {None, "Recreate", "RollingUpdate"}:
+        yield not_supported("spec.strategy", strategy, ("Recreate", "RollingUpdate"))
+    elif kind == "RollingUpdate" and rolling:
+        path = "spec.strategy.rollingUpdate"
+        for field in ("maxUnavailable", "maxSurge"):
+            yield from _share(rolling.get(field), f"{path}.{field}")
+        surge, unavailable = rolling.get("maxSurge"), rolling.get("maxUnavailable")
+        if surge in {0, "0%"} and unavailable in {0, "0%"}:
+            text = "may not be 0 when `maxSurge` is 0"
+            yield invalid(f"{path}.maxUnavailable", unavailable, text)
+        percent = isinstance(unavailable, str) and _PERCENT.fullmatch(unavailable)
+        if percent and int(unavailable[:-1]) > 100:
+            yield invalid(f"{path}.maxUnavailable", unavailable, "must not be greater than 100%")
+
+
+def _share(value: Any, path: str) -> Iterator[FieldError]:
+    """A count or a percentage."""
+    if isinstance(value, str) and not _PERCENT.fullmatch(value):
+        yield invalid(path, value, _PERCENT_TEXT)
+    elif isinstance(value, int) and value < 0:
+        yield invalid(path, value, NOT_NEGATIVE)
 
 
 def _selector(selector: Any, labels: Obj) -> Iterator[FieldError]:
+    path = "spec.template.metadata.labels"
+    mismatch = invalid(path, labels or None, "`selector` does not match template `labels`")
     if selector is None:
         yield required("spec.selector")
+        yield mismatch
         return
     if not selector:
         yield invalid("spec.selector", selector, "empty selector is invalid for deployment")
@@ -91,21 +150,25 @@ def _selector(selector: Any, labels: Obj) -> Iterator[FieldError]:
         yield invalid("spec.selector", selector, error.message)
         return
     if not fits:
-        path = "spec.template.metadata.labels"
-        yield invalid(path, labels, "`selector` does not match template `labels`")
+        yield mismatch
 
 
 def _template(template: Obj, *, always: bool, path: str = "spec.template") -> Iterator[FieldError]:
     yield from check_metadata(template.get("metadata") or {}, f"{path}.metadata")
     spec = template.get("spec") or {}
-    yield from _pod_spec(spec, f"{path}.spec")
+    yield from pod_spec_problems(spec, f"{path}.spec")
     policy = spec.get("restartPolicy")
     if always and policy not in {None, "Always"}:
         yield not_supported(f"{path}.spec.restartPolicy", policy, ("Always",))
 
 
 def _job(obj: Obj) -> Iterator[FieldError]:
-    template = (obj.get("spec") or {}).get("template") or {}
+    spec = obj.get("spec") or {}
+    for field in ("parallelism", "completions", "activeDeadlineSeconds", "backoffLimit"):
+        number = spec.get(field)
+        if isinstance(number, int) and number < 0:
+            yield invalid(f"spec.{field}", number, NOT_NEGATIVE)
+    template = spec.get("template") or {}
     yield from _job_template(template, "spec.template")
 
 
@@ -128,140 +191,10 @@ def _cron_job(obj: Obj) -> Iterator[FieldError]:
 
 
 def _pod(obj: Obj) -> Iterator[FieldError]:
-    yield from _pod_spec(obj.get("spec") or {}, "spec")
+    yield from pod_spec_problems(obj.get("spec") or {}, "spec")
 
 
-def _pod_spec(spec: Obj, path: str) -> Iterator[FieldError]:
-    volumes = spec.get("volumes") or ()
-    yield from _unique_names(volumes, f"{path}.volumes")
-    names = {volume.get("name") for volume in volumes}
-    containers = spec.get("containers") or ()
-    if not containers:
-        yield required(f"{path}.containers")
-    seen: set[str] = set()
-    for key in ("initContainers", "containers"):
-        for position, container in enumerate(spec.get(key) or ()):
-            where = f"{path}.{key}[{position}]"
-            yield from _container(container, where, names)
-            name = container.get("name")
-            if name in seen:
-                yield duplicate(f"{where}.name", name)
-            seen.add(name)
-    policy = spec.get("restartPolicy")
-    if policy not in {None, "Always", "OnFailure", "Never"}:
-        yield not_supported(f"{path}.restartPolicy", policy, ("Always", "OnFailure", "Never"))
-    grace = spec.get("terminationGracePeriodSeconds")
-    if isinstance(grace, int) and grace < 0:
-        text = "must be greater than or equal to 0"
-        yield invalid(f"{path}.terminationGracePeriodSeconds", grace, text)
-
-
-def _unique_names(items: Iterable[Obj], path: str) -> Iterator[FieldError]:
-    seen: set[str] = set()
-    for position, item in enumerate(items):
-        name = item.get("name")
-        yield from _name(name, f"{path}[{position}].name")
-        if name and name in seen:
-            yield duplicate(f"{path}[{position}].name", name)
-        seen.add(name or "")
-
-
-def _name(name: Any, path: str) -> Iterator[FieldError]:
-    if not name:
-        yield required(path)
-        return
-    for problem in label_problems(str(name)):
-        yield invalid(path, name, problem)
-
-
-def _container(container: Obj, path: str, volumes: set[Any]) -> Iterator[FieldError]:
-    yield from _name(container.get("name"), f"{path}.name")
-    image = container.get("image")
-    if not image:
-        yield required(f"{path}.image")
-    elif image != image.strip():
-        yield invalid(f"{path}.image", image, "must not have leading or trailing whitespace")
-    policy = container.get("imagePullPolicy")
-    if policy and policy not in _POLICIES:
-        yield not_supported(f"{path}.imagePullPolicy", policy, _POLICIES)
-    for position, port in enumerate(container.get("ports") or ()):
-        where = f"{path}.ports[{position}]"
-        number = port.get("containerPort")
-        if not number:
-            yield required(f"{where}.containerPort")
-        else:
-            yield from _port(number, f"{where}.containerPort")
-        yield from _protocol(port, where)
-    for position, variable in enumerate(container.get("env") or ()):
-        if not variable.get("name"):
-            yield required(f"{path}.env[{position}].name")
-    yield from _mounts(container, path, volumes)
-
-
-def _mounts(container: Obj, path: str, volumes: set[Any]) -> Iterator[FieldError]:
-    seen: set[str] = set()
-    for position, mount in enumerate(container.get("volumeMounts") or ()):
-        where = f"{path}.volumeMounts[{position}]"
-        if mount.get("name") not in volumes:
-            yield FieldError(
-                f"{where}.name", "FieldValueNotFound", f'Not found: "{mount.get("name", "")}"'
-            )
-        place = mount.get("mountPath")
-        if not place:
-            yield required(f"{where}.mountPath")
-        elif place in seen:
-            yield invalid(f"{where}.mountPath", place, "must be unique")
-        seen.add(place or "")
-
-
-def _port(number: Any, path: str) -> Iterator[FieldError]:
-    if isinstance(number, int) and not 0 < number < 65536:
-        yield invalid(path, number, "must be between 1 and 65535, inclusive")
-
-
-def _protocol(port: Obj, path: str) -> Iterator[FieldError]:
-    protocol = port.get("protocol")
-    if protocol and protocol not in _PROTOCOLS:
-        yield not_supported(f"{path}.protocol", protocol, _PROTOCOLS)
-
-
-# --- Services and configuration ------------------------------------------------------------------
-
-
-def _service(obj: Obj) -> Iterator[FieldError]:
-    spec = obj.get("spec") or {}
-    kind = spec.get("type") or "ClusterIP"
-    if kind not in _SERVICE_TYPES:
-        yield not_supported("spec.type", kind, _SERVICE_TYPES)
-    ports = spec.get("ports") or ()
-    headless = spec.get("clusterIP") == "None"
-    if not ports and not headless and kind != "ExternalName":
-        yield required("spec.ports")
-    if kind == "ExternalName" and not spec.get("externalName"):
-        yield required("spec.externalName")
-    seen: set[str] = set()
-    taken: set[tuple[Any, Any]] = set()
-    for position, port in enumerate(ports):
-        where = f"spec.ports[{position}]"
-        name = port.get("name")
-        if name:
-            yield from _name(name, f"{where}.name")
-        elif len(ports) > 1:
-            yield required(f"{where}.name")
-        if name and name in seen:
-            yield duplicate(f"{where}.name", name)
-        seen.add(name or "")
-        if not port.get("port"):
-            yield invalid(f"{where}.port", 0, "must be between 1 and 65535, inclusive")
-        else:
-            yield from _port(port["port"], f"{where}.port")
-        yield from _port(port.get("targetPort"), f"{where}.targetPort")
-        yield from _protocol(port, where)
-        identity = (port.get("protocol"), port.get("port"))
-        if identity in taken:
-            shown = {"protocol": identity[0], "port": identity[1]}
-            yield duplicate(where, shown)
-        taken.add(identity)
+# --- configuration and the rest ------------------------------------------------------------------
 
 
 def _configuration(obj: Obj) -> Iterator[FieldError]:
@@ -271,19 +204,84 @@ def _configuration(obj: Obj) -> Iterator[FieldError]:
             for problem in config_key_problems(key):
                 yield invalid(f"{field}[{key}]", key, problem)
             total += len(str(value))
+    for key in sorted((obj.get("data") or {}).keys() & (obj.get("binaryData") or {}).keys()):
+        yield invalid(f"data[{key}]", key, "duplicate of key present in binaryData")
     if total > MAX_DATA:
         yield too_long("", MAX_DATA)
 
 
+def _secret(obj: Obj) -> Iterator[FieldError]:
+    yield from _configuration(obj)
+    data = obj.get("data") or {}
+    kind = obj.get("type") or ""
+    if kind == "kubernetes.io/basic-auth" and not data.keys() & {"username", "password"}:
+        yield required("data[username]")
+        yield required("data[password]")
+    if kind == "kubernetes.io/service-account-token":
+        name = "kubernetes.io/service-account.name"
+        if not ((obj.get("metadata") or {}).get("annotations") or {}).get(name):
+            yield required(f"metadata.annotations[{name}]")
+    for key in _KEYS_OF_SECRETS.get(kind, ()):
+        if key not in data:
+            yield required(f"data[{key}]")
+        elif key == ".dockerconfigjson" and not _is_json(data[key]):
+            yield invalid(f"data[{key}]", "<secret contents redacted>", "it is not JSON")
+
+
+def _is_json(encoded: str) -> bool:
+    try:
+        json.loads(base64.b64decode(encoded))
+    except ValueError:
+        return False
+    return True
+
+
+def _event(obj: Obj) -> Iterator[FieldError]:
+    about = obj.get("involvedObject") or {}
+    own = (obj.get("metadata") or {}).get("namespace", "")
+    namespace = about.get("namespace") or ""
+    if namespace != own and not (not namespace and own == "default"):
+        yield invalid("involvedObject.namespace", namespace, "does not match event.namespace")
+
+
+def _role(obj: Obj) -> Iterator[FieldError]:
+    for position, rule in enumerate(obj.get("rules") or ()):
+        if not rule.get("verbs"):
+            text = "verbs must contain at least one value"
+            yield required(f"rules[{position}].verbs", text)
+
+
+def _binding(obj: Obj) -> Iterator[FieldError]:
+    role = obj.get("roleRef") or {}
+    everywhere = obj.get("kind") == "ClusterRoleBinding"
+    supported = ("ClusterRole",) if everywhere else _ROLES
+    if role.get("kind") not in supported:
+        yield not_supported("roleRef.kind", role.get("kind") or "", supported)
+    if not role.get("name"):
+        yield required("roleRef.name")
+    for position, subject in enumerate(obj.get("subjects") or ()):
+        where = f"subjects[{position}]"
+        if not subject.get("name"):
+            yield required(f"{where}.name")
+        account = subject.get("kind") == "ServiceAccount"
+        if everywhere and account and not subject.get("namespace"):
+            yield required(f"{where}.namespace")
+
+
 _RULES: dict[tuple[str, str], Callable[[Obj], Iterator[FieldError]]] = {
     ("", "Pod"): _pod,
-    ("", "Service"): _service,
+    ("", "Service"): service_problems,
     ("", "ConfigMap"): _configuration,
-    ("", "Secret"): _configuration,
-    ("apps", "Deployment"): _workload,
+    ("", "Secret"): _secret,
+    ("", "Event"): _event,
+    ("apps", "Deployment"): _deployment,
     ("apps", "ReplicaSet"): _workload,
     ("apps", "DaemonSet"): _workload,
     ("apps", "StatefulSet"): _workload,
     ("batch", "Job"): _job,
     ("batch", "CronJob"): _cron_job,
+    (_RBAC, "Role"): _role,
+    (_RBAC, "ClusterRole"): _role,
+    (_RBAC, "RoleBinding"): _binding,
+    (_RBAC, "ClusterRoleBinding"): _binding,
 }

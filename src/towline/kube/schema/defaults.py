@@ -46,7 +46,10 @@ def normalize_builtin(gvk: GroupVersionKind, obj: Obj) -> Obj:
 
 
 def with_job_selector(job: Obj) -> Obj:
-    """A new Job's generated selector and labels; needs its uid. Manual selectors stay."""
+    """A new Job's generated selector and labels; needs its uid. Manual selectors stay.
+
+    The Job itself takes the labels of its template when it has none.
+    """
     spec = job.get("spec") or {}
     if spec.get("manualSelector"):
         return job
@@ -66,8 +69,11 @@ def with_job_selector(job: Obj) -> Obj:
         **(selector.get("matchLabels") or {}),
         "batch.kubernetes.io/controller-uid": uid,
     }
+    if not metadata.get("labels"):
+        metadata = {**metadata, "labels": labels}
     return {
         **job,
+        "metadata": metadata,
         "spec": {
             **spec,
             "selector": {**selector, "matchLabels": match},
@@ -209,8 +215,7 @@ def _service(spec: Obj) -> Obj:
         spec = {key: value for key, value in spec.items() if key != "sessionAffinityConfig"}
     spec = change_items(spec, "ports", _service_port)
     if kind != "ExternalName":
-        families = {"ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack"}
-        spec = fill(spec, {"internalTrafficPolicy": "Cluster", **families})
+        spec = fill(spec, {"internalTrafficPolicy": "Cluster"})
     if kind in {"NodePort", "LoadBalancer"} or (kind == "ClusterIP" and spec.get("externalIPs")):
         spec = fill(spec, {"externalTrafficPolicy": "Cluster"})
     if kind == "LoadBalancer":

@@ -99,7 +99,8 @@ def invalid_status(kind: GroupKind, name: str, errors: Sequence[FieldError]) -> 
         details["name"] = name
     if kind.group:
         details["group"] = kind.group
-    details["kind"] = kind.kind
+    if kind.kind:
+        details["kind"] = kind.kind
     details["causes"] = [
         {"reason": error.kind, "message": error.message, "field": error.path} for error in errors
     ]

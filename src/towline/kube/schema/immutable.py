@@ -163,6 +163,11 @@ def _pod(old: Obj, new: Obj) -> Iterator[FieldError]:
             spec.pop("schedulingGates", None)
     if before != after:
         yield forbidden("spec", _POD_EDITABLE)
+    deadline = _at(old, "spec", "activeDeadlineSeconds")
+    wanted = _at(new, "spec", "activeDeadlineSeconds")
+    if deadline is not None and (wanted is None or wanted > deadline):
+        text = "must be less than or equal to previous value"
+        yield invalid("spec.activeDeadlineSeconds", wanted, text)
 
 
 def _pod_fixed(pod: Obj) -> Obj:

@@ -201,7 +201,7 @@ def server_side_apply(
         ApiError: Conflict with the fields and their managers, BadRequest for a wrong version or a
             configuration with managedFields, 500 for one that does not fit the schema.
     """
-    _check_config(live, config, schema, api_version)
+    _check_config(config, schema, api_version)
     node = schema or ANY
     stamp = _stamp(now)
     base = live if live is not None else _created_base(config, schema)
@@ -234,9 +234,7 @@ def server_side_apply(
     return _with_managed(merged, managed.encode(managers))
 
 
-def _check_config(
-    live: Obj | None, config: Obj, schema: SchemaNode | None, api_version: str
-) -> None:
+def _check_config(config: Obj, schema: SchemaNode | None, api_version: str) -> None:
     if config.get("apiVersion") != api_version:
         text = (
             "Incorrect version specified in apply patch. Specified patch version: "
@@ -248,12 +246,20 @@ def _check_config(
         raise ApiError("metadata.managedFields must be nil", reason="BadRequest")
     problem = next(violations(config, schema or ANY), None)
     if problem:
-        about = (live or config).get("metadata") or {}
-        place = f"{about.get('namespace', '')}/{about.get('name', '')}"
-        kind = f"{api_version}, Kind={config.get('kind', '')}"
-        raise ApiError(
-            f"failed to create typed patch object ({place}; {kind}): {problem}", code=500
-        )
+        raise untyped(config, str(problem))
+
+
+def untyped(config: Obj, problem: str) -> ApiError:
+    """The refusal of an apply configuration that does not fit its schema."""
+    about = config.get("metadata") or {}
+    place = f"{about.get('namespace', '')}/{about.get('name', '')}"
+    kind = f"{qualified(str(config.get('apiVersion', '')))}, Kind={config.get('kind', '')}"
+    return ApiError(f"failed to create typed patch object ({place}; {kind}): {problem}", code=500)
+
+
+def qualified(api_version: str) -> str:
+    """An apiVersion with the group of core shown as an empty one."""
+    return api_version if "/" in api_version else f"/{api_version}"
 
 
 def _created_base(config: Obj, schema: SchemaNode | None) -> Obj:
@@ -302,7 +308,9 @@ def _with_applier(
             **rest,
             fresh.identity: Entry(fresh.identity, fresh.api_version, last.time, fields),
         }
-    return {**rest, fresh.identity: fresh.with_fields(fields)}
+    # An entry tells when the object was changed; who only shares what is there has no time.
+    time = fresh.time if changed else None
+    return {**rest, fresh.identity: Entry(fresh.identity, fresh.api_version, time, fields)}
 
 
 # --- conflicts -----------------------------------------------------------------------------------

@@ -54,3 +54,5 @@ class Events:
         finally:
             if pending is not None:
                 pending.cancel()
+                await asyncio.wait([pending])
+            await notices.aclose()

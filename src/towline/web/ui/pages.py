@@ -165,17 +165,9 @@ class Pages:
         return sorted(self._applications.all(), key=lambda app: str(app["metadata"]["name"]))
 
     async def _log_tail(self, run_id: str) -> tuple[str, bool]:
-        tail = b""
-        offset = 0
-        cut = False
-        while True:
-            data, after = await self._pipelines.log(run_id, offset)
-            tail += data
-            if len(tail) > _LOG_TAIL:
-                tail, cut = tail[-_LOG_TAIL:], True
-            if not data or after == offset:
-                return tail.decode(errors="replace"), cut
-            offset = after
+        """The end of the log, and whether there is more before it."""
+        data, after = await self._pipelines.log(run_id, -_LOG_TAIL)
+        return data.decode(errors="replace"), after > len(data)
 
     def _render(
         self, request: Request, template: str, *, status: int = 200, **values: Any

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -18,10 +19,12 @@ from towline.controllers.application.draft import Draft
 from towline.controllers.application.kinds import engine_kind
 from towline.controllers.application.live import LiveIndex
 from towline.controllers.application.memory import Level, Memory
+from towline.controllers.application.refresh import Refresher
 from towline.errors import InputError
 from towline.forge.events import PushEvent
 from towline.gitops.hooks import SyncPhase
 from towline.gitops.tasks import Task, TaskKey
+from towline.kube.patch.merge import apply_merge_patch
 from towline.kube.refs import gvk_of, key_of
 from towline.kube.status import ApiError
 from towline.kubeclient.discovery import ApiResource
@@ -253,3 +256,94 @@ def test_the_most_thorough_request_wins() -> None:
 )
 def test_which_kinds_the_engine_watches(group: str, kind: str, expected: bool) -> None:
     assert engine_kind(ApiResource(group, "v1", kind, "x", namespaced=True)) is expected
+
+
+class Tree(Cache):
+    """Live objects that own each other."""
+
+    asked = 0
+
+    def children(self, uid: str) -> list[CachedObject]:
+        self.asked += 1
+        return [
+            one
+            for one in self.found.values()
+            if any(owner.uid == uid for owner in one.owner_references)
+        ]
+
+
+def test_s65_objects_that_own_each_other_in_circles_cost_no_more_than_others() -> None:
+    names = [f"c{number}" for number in range(20)]
+    circle = [config(name) for name in names]
+    for obj in circle:
+        obj["metadata"]["ownerReferences"] = [
+            {"uid": name, "kind": "ConfigMap", "name": name} for name in names
+        ]
+    cache = Tree(*circle, config("root", mark="web:/ConfigMap:prod/root"))
+    nothing: Any = None
+    comparer: Any = SimpleNamespace(tracked=lambda _: cache.objects())
+    refresher = Refresher(
+        cache=cache,  # type: ignore[arg-type]
+        sources=nothing,
+        comparer=comparer,
+        observer=nothing,
+        clock=FixedClock(),
+        settings=nothing,
+        namespace="argocd",
+    )
+    draft = Draft(parse_application(app()))
+    asyncio.run(refresher.refresh(draft, Memory(), Level.SUMMARY))
+    assert cache.asked <= 2 * len(cache.found)
+
+
+class Answering:
+    """An API that takes patches of Applications."""
+
+    def __init__(self, cache: Cache) -> None:
+        self.cache = cache
+
+    async def patch(self, gvk: Any, namespace: str, name: str, patch: Any, **_: Any) -> Any:
+        before = next(one for one in self.cache.found.values() if one.name == name).body()
+        return apply_merge_patch(before, patch)
+
+
+@pytest.mark.asyncio
+async def test_s65_an_error_that_nobody_foresaw_stands_in_the_application_and_is_retried() -> None:
+    poison = app("poison")
+    cache = Cache(poison, app("good"))
+    answering: Any = Answering(cache)
+    nothing: Any = None
+    engine = ApplicationController(answering, cache, nothing, FixedClock())  # type: ignore[arg-type]
+
+    async def work(known: Any, _: Memory) -> None:
+        if known.name == "poison":
+            raise ExceptionGroup("unhandled errors", [KeyError("spec")])
+
+    engine._work = work  # type: ignore[method-assign, assignment]
+    await engine._reconcile(("argocd", "good"))
+    with pytest.raises(ExceptionGroup):  # the queue logs it and tries again later
+        await engine._reconcile(("argocd", "poison"))
+    status = {one.name: one.body()["status"] for one in cache.found.values()}
+    assert "conditions" not in status["good"]
+    (condition,) = status["poison"]["conditions"]
+    assert condition["type"] == "UnknownError"
+    assert "KeyError" in condition["message"]
+
+
+@pytest.mark.asyncio
+async def test_s65_a_manifest_that_breaks_the_apply_is_a_failed_result() -> None:
+    target = config("odd")
+    target["metadata"]["annotations"] = 5
+    task = Task(
+        key=TaskKey(key_of(target), SyncPhase.SYNC),
+        gvk=gvk_of(target),
+        wave=0,
+        target=target,
+        live=None,
+        annotations={},
+    )
+    refusing = Refusing(ApiError("never asked"))
+    applier = Applier(refusing, Cache(), builtin_schemas())  # type: ignore[arg-type]
+    result = await applier.apply(task, ApplyOptions(options=frozenset()))
+    assert (result.status, result.state) == (ResultCode.SYNC_FAILED, Phase.FAILED)
+    assert "cannot be applied" in result.message

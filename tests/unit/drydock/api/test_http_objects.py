@@ -90,7 +90,7 @@ async def test_unknown_and_doubled_fields_follow_the_validation_mode(api: Any) -
     [
         ("dryRun=x", 'dryRun: Unsupported value: ["x"]: supported values: "All"'),
         ("fieldValidation=x", "fieldValidation: Unsupported value"),
-        ("fieldManager=" + "x" * 200, "fieldManager: Invalid value"),
+        ("fieldManager=" + "x" * 200, "fieldManager: Too long"),
     ],
 )
 async def test_options_without_meaning_are_refused(api: Any, query: str, text: str) -> None:
@@ -178,6 +178,8 @@ async def test_scale_is_an_object_of_its_own(api: Any) -> None:
     )
     assert reply.json()["spec"] == {"replicas": 4}
     reply = await api.request("PUT", f"{DEPLOYMENTS}/web/scale", {"spec": {"replicas": -1}})
+    assert reply.status == 422
+    reply = await api.request("PUT", f"{DEPLOYMENTS}/web/scale", deployment())
     assert reply.status == 400
     assert (await api.get(f"{DEPLOYMENTS}/web")).json()["spec"]["replicas"] == 4
 

@@ -142,7 +142,7 @@ async def test_yaml_goes_in_and_out(api: Any) -> None:
     [
         (b"{not json", "application/json", 400),
         (b"[]", "application/json", 400),
-        (b"null", "application/json", 400),
+        (b"null", "application/json", 422),
         (b"{}", "text/html", 415),
         (b"a: [", "application/yaml", 400),
         (b"k8s\x00\xff\xff\xff", "application/vnd.kubernetes.protobuf", 400),

@@ -187,7 +187,10 @@ class FakeCluster:
             new["metadata"].pop("finalizers", None)
         if new == old:
             return old
-        if new.get("spec") != old.get("spec"):
+        annotated = resource.resource == "deployments" and (
+            new["metadata"].get("annotations") != old["metadata"].get("annotations")
+        )
+        if new.get("spec") != old.get("spec") or annotated:
             new["metadata"]["generation"] += 1
         if new["metadata"].get("deletionTimestamp") and not _held(resource, new):
             return await self._store("DELETED", resource, new, old, manager)

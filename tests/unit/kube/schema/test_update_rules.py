@@ -68,7 +68,12 @@ BINDING = build(
 @pytest.mark.parametrize(
     ("obj", "path", "value", "message"),
     [
-        (SERVICE, ("spec", "clusterIPs"), ["10.97.9.9"], None),
+        (
+            SERVICE,
+            ("spec", "clusterIPs"),
+            ["10.97.9.9"],
+            'spec.clusterIPs: Invalid value: ["10.97.9.9"]: first value must match `clusterIP`',
+        ),
         (SECRET, ("type",), "other", 'type: Invalid value: "other": field is immutable'),
         (SECRET, ("data",), {"a": "Yg=="}, "data: Forbidden: field is immutable when `immutable` is set"),
         (SECRET, ("immutable",), False, "immutable: Forbidden: field is immutable when `immutable` is set"),
