@@ -45,6 +45,7 @@ def serve(
     from towline.drydock.server import DrydockConfig, serve_until_signal
 
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     host, port = split_address(listen)
     options = {
         "registry_mirrors": parse_mapping(",".join(mirror), setting="--mirror"),

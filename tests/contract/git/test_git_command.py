@@ -70,14 +70,20 @@ async def test_s27_credentials_travel_in_the_environment_only(tmp_path: Path) ->
     assert b"http.https://example.org/.extraHeader" in environment
 
 
+async def gone(pids: list[str]) -> None:
+    """Killed is not yet reaped when the machine is busy."""
+    async with asyncio.timeout(5):
+        while any(Path(f"/proc/{pid}").exists() and not _zombie(pid) for pid in pids):
+            await asyncio.sleep(0.01)
+
+
 async def test_time_out_and_cancellation_kill_the_whole_group(tmp_path: Path) -> None:
     marks = tmp_path / "pids"
     program = script(tmp_path, f"trap '' TERM\nsleep 300 &\necho $$ $! > {marks}\nwait\nwait")
     git = Git("i", program=program)
     with pytest.raises(TransientError, match="took more than"):
         await git.run(["x"], timeout=0.3)
-    for pid in marks.read_text().split():
-        assert not Path(f"/proc/{pid}").exists() or _zombie(pid)
+    await gone(marks.read_text().split())
     task = asyncio.create_task(git.run(["x"]))
     marks.unlink()
     while not marks.exists() or not marks.read_text():
@@ -85,12 +91,14 @@ async def test_time_out_and_cancellation_kill_the_whole_group(tmp_path: Path) ->
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    for pid in marks.read_text().split():
-        assert not Path(f"/proc/{pid}").exists() or _zombie(pid)
+    await gone(marks.read_text().split())
 
 
 def _zombie(pid: str) -> bool:
-    return "State:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    try:
+        return "State:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return True  # gone since we looked
 
 
 async def test_output_is_bounded(tmp_path: Path) -> None:

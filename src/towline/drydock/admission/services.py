@@ -66,7 +66,7 @@ def carry_over(old: Obj, new: Obj) -> Obj:
         if spec.get("clusterIP") and spec.get("clusterIPs") == before.get("clusterIPs"):
             # The first of the addresses has two places; who changes the older one means both.
             spec["clusterIPs"] = [spec["clusterIP"]]
-        for name in ("clusterIP", "clusterIPs"):
+        for name in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
             if not spec.get(name) and before.get(name):
                 spec[name] = before[name]
     if spec.get("type") in _WITH_NODE_PORTS:

@@ -58,13 +58,14 @@ def refuse_options(error: FieldError) -> ApiError:
     return invalid_status(GroupKind("meta.k8s.io", "ListOptions"), "", [error])
 
 
-def selection_of(request: Request, kind: ServedKind, namespace: str) -> Selection:
-    """The selectors of a request.
+def selection_of(request: Request, kind: ServedKind, namespace: str, name: str = "") -> Selection:
+    """The selectors of a request, narrowed to one object when a name is given.
 
     Raises:
         ApiError: BadRequest, a selector is malformed.
     """
-    return select(kind, namespace, request.param("labelSelector"), request.param("fieldSelector"))
+    fields = f"metadata.name={name}" if name else request.param("fieldSelector")
+    return select(kind, namespace, request.param("labelSelector"), fields)
 
 
 def parse_revision(text: str) -> int:
@@ -84,6 +85,13 @@ def parse_revision(text: str) -> int:
     return int(text)
 
 
+def _wanted(version: str) -> int:
+    try:
+        return parse_revision(version)
+    except ApiError as error:
+        raise bad_request(f"invalid resource version: {error.message}") from error
+
+
 async def page(request: Request, store: Store, kind: ServedKind, namespace: str) -> Page:
     """What a list request asks for.
 
@@ -96,7 +104,7 @@ async def page(request: Request, store: Store, kind: ServedKind, namespace: str)
     match = request.param("resourceVersionMatch")
     token = _decode(request.param("continue")) if request.param("continue") else None
     _check(version, match, token)
-    wanted = parse_revision(version)
+    wanted = _wanted(version)
     if wanted > store.revision:
         await _reach(store, wanted)
     revision = store.revision

@@ -89,18 +89,9 @@ class Resources:
         kind = target.kind
         match request.method:
             case "GET" | "HEAD":
-                form = negotiate(request.header(b"accept"))
                 if request.flag("watch"):
-                    return open_watch(
-                        request,
-                        self._store,
-                        kind,
-                        target.namespace,
-                        form,
-                        clock=self._clock,
-                        rng=self._rng,
-                    )
-                return await self._list(request, target, form)
+                    return self._watch(request, target)
+                return await self._list(request, target, negotiate(request.header(b"accept")))
             case "POST":
                 return await self._create(request, target)
             case "DELETE" if "deletecollection" in kind.verbs and (
@@ -108,6 +99,18 @@ class Resources:
             ):
                 return await self._delete_all(request, target)
         raise method_not_allowed()
+
+    def _watch(self, request: Request, target: Target) -> Answer:
+        return open_watch(
+            request,
+            self._store,
+            target.kind,
+            target.namespace,
+            negotiate(request.header(b"accept")),
+            clock=self._clock,
+            rng=self._rng,
+            name=target.name,
+        )
 
     async def _list(self, request: Request, target: Target, form: Form) -> Response:
         page = await lists.page(request, self._store, target.kind, target.namespace)
@@ -150,7 +153,7 @@ class Resources:
         match request.method:
             case "GET" | "HEAD":
                 if request.flag("watch"):
-                    raise bad_request("watch is not supported on individual resources")
+                    return self._watch(request, target)
                 record = self._record(target)
                 return self._shown(request, target, record.obj, record.raw)
             case "PUT":

@@ -205,13 +205,14 @@ def open_watch(
     *,
     clock: Clock,
     rng: Random,
+    name: str = "",
 ) -> Stream:
-    """Starts a watch; no change after this call is missed.
+    """Starts a watch, of one object when a name is given; no change after this call is missed.
 
     Raises:
         ApiError: The options are wrong.
     """
-    selection = selection_of(request, kind, namespace)
+    selection = selection_of(request, kind, namespace, name)
     options = Options(request, rng)
     include = request.param("includeObject") if form.convert == TABLE else ""
     watcher = Watcher(kind, selection, form, include, clock)

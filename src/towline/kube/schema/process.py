@@ -142,7 +142,10 @@ def normalize(obj: Any, schema: SchemaNode) -> Any:
             items = schema.items
             if items.shape == "scalar" and not items.format:
                 return obj
-            out = [normalize(item, items) for item in obj]
+            structs = items.shape == "struct"
+            # A null among structures is one without fields.
+            given = [{} if item is None and structs else item for item in obj]
+            out = [normalize(item, items) for item in given]
             return out if any(a is not b for a, b in zip(out, obj, strict=True)) else obj
         case "scalar" if obj is not None and schema.format:
             return _normalize_scalar(obj, schema)

@@ -82,7 +82,7 @@ async def test_unknown_and_doubled_fields_follow_the_validation_mode(api: Any) -
     doubled = b'{"metadata":{"name":"b","name":"c"}}'
     reply = await api.request("POST", f"{MAPS}?fieldValidation=Strict", body=doubled)
     assert reply.status == 400
-    assert 'duplicate field "name"' in reply.json()["message"].replace('\\"', '"')
+    assert 'duplicate field "metadata.name"' in reply.json()["message"].replace('\\"', '"')
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ async def test_scale_is_an_object_of_its_own(api: Any) -> None:
     assert reply.json()["spec"] == {"replicas": 4}
     reply = await api.request("PUT", f"{DEPLOYMENTS}/web/scale", {"spec": {"replicas": -1}})
     assert reply.status == 422
-    reply = await api.request("PUT", f"{DEPLOYMENTS}/web/scale", deployment())
+    reply = await api.request("PUT", f"{DEPLOYMENTS}/web/scale", {"kind": "Deployment"})
     assert reply.status == 400
     assert (await api.get(f"{DEPLOYMENTS}/web")).json()["spec"]["replicas"] == 4
 
