@@ -29,7 +29,9 @@ def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     folder = os.environ.get(PROGRAMS, "")
     programs = Path(folder)
     if not folder or not all((programs / each).is_file() for each in ("etcd", "kube-apiserver")):
-        pytest.fail(f"{PROGRAMS} names no folder with etcd and kube-apiserver: run make conformance")
+        pytest.fail(
+            f"{PROGRAMS} names no folder with etcd and kube-apiserver: run make conformance"
+        )
     with kube_apiserver(programs, tmp_path_factory.mktemp("real")) as client:
         yield client
 

@@ -13,13 +13,15 @@ from towline.git.server.repositories import Repositories
 from towline.git.server.tokens import TokenBook
 from towline.store import Store
 
+_READER = "towline-engine"
+
 
 class ForgeParts:
     """The local forge and what opens it.
 
     Attributes:
         app: The ASGI application; its `run` delivers webhooks.
-        token: The admin token.
+        token: Opens every repository for reading; the engine needs no more.
         token_file: Where people find it.
         base_url: Where repositories are served.
     """
@@ -39,7 +41,8 @@ class ForgeParts:
         tokens = TokenBook(token_file, folder / "tokens.json")
         server = GitServer(repositories, git, tokens)
         self.token_file = token_file
-        self.token = tokens.admin_token
+        tokens.delete_token(_READER)
+        self.token = tokens.create_token(_READER, ["*"], write=False)
         self.base_url = base_url
         self.app = LocalForge(
             server,

@@ -26,11 +26,15 @@ class Client:
     Args:
         url: `https://HOST:PORT` or `http://HOST:PORT`.
         token: Bearer token.
+
+    Attributes:
+        url: Where it is.
+        token: How it is let in.
     """
 
     def __init__(self, url: str, token: str) -> None:
         self.url = url
-        self._token = token
+        self.token = token
         self._connection: http.client.HTTPConnection | None = None
 
     def request(
@@ -76,7 +80,7 @@ class Client:
 
     def _headers(self, more: dict[str, str] | None) -> dict[str, str]:
         given = {
-            "Authorization": f"Bearer {self._token}",
+            "Authorization": f"Bearer {self.token}",
             "User-Agent": "conformance/1",
             "Accept": "application/json",
             "Accept-Encoding": "identity",

@@ -73,7 +73,9 @@ def _compare(
             return
         if _shape(one) == "Status" and one.get("message") != other.get("message"):
             # What the message says, the details repeat.
-            one, other = ({k: v for k, v in each.items() if k != "details"} for each in (one, other))
+            one, other = (
+                {k: v for k, v in each.items() if k != "details"} for each in (one, other)
+            )
         for name in dict.fromkeys((*other, *one)):
             yield from _compare((*path, name), one.get(name, _ABSENT), other.get(name, _ABSENT))
     elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):

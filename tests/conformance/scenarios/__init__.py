@@ -6,6 +6,7 @@ from collections.abc import Callable
 from types import ModuleType
 
 from peers.recording import Talk
+
 from scenarios import (
     applying,
     bodies,

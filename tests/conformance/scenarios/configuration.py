@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from peers.recording import MERGE_PATCH, Talk
+
 from scenarios.objects import config_map
 
 
@@ -19,8 +20,13 @@ def config_maps(talk: Talk) -> None:
         ("large", {"metadata": {"name": "a"}, "data": {"a": "x" * (1 << 20), "b": "y"}}),
         ("immutable", config_map("fixed", immutable=True)),
     ):
-        talk.ask(step, "POST", maps, body, view=lambda made: {**made, "data": len(str(made))}
-                 if len(str(made)) > 10_000 else made)
+        talk.ask(
+            step,
+            "POST",
+            maps,
+            body,
+            view=lambda made: {**made, "data": len(str(made))} if len(str(made)) > 10_000 else made,
+        )
     fixed = f"{maps}/fixed"
     for step, patch in (
         ("change data", {"data": {"a": "2"}}),
@@ -38,19 +44,39 @@ def secrets(talk: Talk) -> None:
         ("not base64", {"metadata": {"name": "a"}, "data": {"a": "*"}}),
         ("bad padding", {"metadata": {"name": "a"}, "data": {"a": "Yg"}}),
         ("string data", {"metadata": {"name": "text"}, "stringData": {"a": "b"}}),
-        ("string over data",
-         {"metadata": {"name": "over"}, "data": {"a": "Yg=="}, "stringData": {"a": "c"}}),
+        (
+            "string over data",
+            {"metadata": {"name": "over"}, "data": {"a": "Yg=="}, "stringData": {"a": "c"}},
+        ),
         ("null data", {"metadata": {"name": "nulls"}, "data": {"a": None}}),
         ("empty data", {"metadata": {"name": "empty"}, "data": {"a": ""}}),
         ("bad key", {"metadata": {"name": "a"}, "data": {"a b": ""}}),
         ("tls", {"metadata": {"name": "a"}, "type": "kubernetes.io/tls", "data": {}}),
-        ("tls whole", {"metadata": {"name": "tls"}, "type": "kubernetes.io/tls",
-                       "data": {"tls.crt": "", "tls.key": ""}}),
+        (
+            "tls whole",
+            {
+                "metadata": {"name": "tls"},
+                "type": "kubernetes.io/tls",
+                "data": {"tls.crt": "", "tls.key": ""},
+            },
+        ),
         ("docker", {"metadata": {"name": "a"}, "type": "kubernetes.io/dockerconfigjson"}),
-        ("docker text", {"metadata": {"name": "a"}, "type": "kubernetes.io/dockerconfigjson",
-                         "stringData": {".dockerconfigjson": "x"}}),
-        ("docker whole", {"metadata": {"name": "docker"}, "type": "kubernetes.io/dockerconfigjson",
-                          "stringData": {".dockerconfigjson": "{}"}}),
+        (
+            "docker text",
+            {
+                "metadata": {"name": "a"},
+                "type": "kubernetes.io/dockerconfigjson",
+                "stringData": {".dockerconfigjson": "x"},
+            },
+        ),
+        (
+            "docker whole",
+            {
+                "metadata": {"name": "docker"},
+                "type": "kubernetes.io/dockerconfigjson",
+                "stringData": {".dockerconfigjson": "{}"},
+            },
+        ),
         ("basic", {"metadata": {"name": "a"}, "type": "kubernetes.io/basic-auth", "data": {}}),
         ("ssh", {"metadata": {"name": "a"}, "type": "kubernetes.io/ssh-auth", "data": {}}),
         ("token", {"metadata": {"name": "a"}, "type": "kubernetes.io/service-account-token"}),
@@ -73,7 +99,13 @@ def secrets(talk: Talk) -> None:
 
 def events(talk: Talk) -> None:
     path = talk.path("events")
-    about = {"kind": "Pod", "namespace": talk.namespace, "name": "p", "uid": "1", "apiVersion": "v1"}
+    about = {
+        "kind": "Pod",
+        "namespace": talk.namespace,
+        "name": "p",
+        "uid": "1",
+        "apiVersion": "v1",
+    }
     event = {
         "metadata": {"name": "e"},
         "involvedObject": about,
@@ -93,8 +125,15 @@ def events(talk: Talk) -> None:
         ("no object", {"involvedObject": {}}),
         ("no reason", {"reason": ""}),
         ("odd type", {"type": "Odd"}),
-        ("micro time", {"eventTime": "2026-01-01T00:00:00.123456Z", "action": "Binding",
-                        "reportingComponent": "example.com/c", "reportingInstance": "i"}),
+        (
+            "micro time",
+            {
+                "eventTime": "2026-01-01T00:00:00.123456Z",
+                "action": "Binding",
+                "reportingComponent": "example.com/c",
+                "reportingInstance": "i",
+            },
+        ),
         ("second time", {"eventTime": "2026-01-01T00:00:00Z"}),
     ):
         body = {**event, **change, "metadata": {"name": "e2"}}
@@ -112,8 +151,15 @@ def events(talk: Talk) -> None:
     }
     talk.ask("newer", "POST", talk.path("events.k8s.io/v1/events"), newer)
     talk.ask("newer as core", "GET", f"{path}/n")
-    for selector in ("reason=Started", "involvedObject.name=p", "involvedObject.kind=Node",
-                     "type!=Normal", "source=c", "reportingComponent=example.com/c", "message=x"):
+    for selector in (
+        "reason=Started",
+        "involvedObject.name=p",
+        "involvedObject.kind=Node",
+        "type!=Normal",
+        "source=c",
+        "reportingComponent=example.com/c",
+        "message=x",
+    ):
         talk.ask(f"by {selector}", "GET", f"{path}?fieldSelector={selector}")
 
 
@@ -124,8 +170,12 @@ def accounts_and_roles(talk: Talk) -> None:
     )
     rules = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]
     talk.ask("role", "POST", roles, {"metadata": {"name": "a:b"}, "rules": rules})
-    talk.ask("role without verbs", "POST", roles,
-             {"metadata": {"name": "r"}, "rules": [{"apiGroups": [""], "resources": ["pods"]}]})
+    talk.ask(
+        "role without verbs",
+        "POST",
+        roles,
+        {"metadata": {"name": "r"}, "rules": [{"apiGroups": [""], "resources": ["pods"]}]},
+    )
     talk.ask("bad role name", "POST", roles, {"metadata": {"name": "a/b"}, "rules": rules})
     binding = {
         "metadata": {"name": "b"},
@@ -135,6 +185,7 @@ def accounts_and_roles(talk: Talk) -> None:
     talk.ask("account without namespace", "POST", bindings, binding)
     binding["subjects"][1]["namespace"] = talk.namespace  # type: ignore[index]
     talk.ask("binding", "POST", bindings, binding)
-    talk.ask("other role", "PATCH", f"{bindings}/b", {"roleRef": {"name": "x"}},
-             content_type=MERGE_PATCH)
+    talk.ask(
+        "other role", "PATCH", f"{bindings}/b", {"roleRef": {"name": "x"}}, content_type=MERGE_PATCH
+    )
     talk.ask("no role", "POST", bindings, {"metadata": {"name": "n"}})

@@ -13,8 +13,8 @@ from peers.recording import (
     TABLE,
     Talk,
 )
-from scenarios.objects import definition
 
+from scenarios.objects import definition
 from towline.argo.crds import crds as argo_crds
 from towline.pipeline.crds import crds as pipeline_crds
 
@@ -38,21 +38,44 @@ _SCHEMA: dict[str, Any] = {
                 "when": {"type": "string", "format": "date-time"},
                 "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
                 "labels": {"type": "object", "additionalProperties": {"type": "string"}},
-                "tags": {"type": "array", "items": {"type": "string"}, "maxItems": 3,
-                         "x-kubernetes-list-type": "set"},
-                "items": {"type": "array", "x-kubernetes-list-type": "map",
-                          "x-kubernetes-list-map-keys": ["key"],
-                          "items": {"type": "object", "required": ["key"], "properties": {
-                              "key": {"type": "string"}, "value": {"type": "string"},
-                              "level": {"type": "integer", "default": 3}}}},
+                "tags": {
+                    "type": "array",
+                    "items": {"type": "string"},
+                    "maxItems": 3,
+                    "x-kubernetes-list-type": "set",
+                },
+                "items": {
+                    "type": "array",
+                    "x-kubernetes-list-type": "map",
+                    "x-kubernetes-list-map-keys": ["key"],
+                    "items": {
+                        "type": "object",
+                        "required": ["key"],
+                        "properties": {
+                            "key": {"type": "string"},
+                            "value": {"type": "string"},
+                            "level": {"type": "integer", "default": 3},
+                        },
+                    },
+                },
                 "atomic": {"type": "array", "items": {"type": "integer"}},
-                "nested": {"type": "object", "properties": {
-                    "a": {"type": "string", "default": "x"}, "b": {"type": "string"}}},
+                "nested": {
+                    "type": "object",
+                    "properties": {
+                        "a": {"type": "string", "default": "x"},
+                        "b": {"type": "string"},
+                    },
+                },
             },
         },
-        "status": {"type": "object", "properties": {
-            "phase": {"type": "string"}, "replicas": {"type": "integer"},
-            "selector": {"type": "string"}}},
+        "status": {
+            "type": "object",
+            "properties": {
+                "phase": {"type": "string"},
+                "replicas": {"type": "integer"},
+                "selector": {"type": "string"},
+            },
+        },
     },
 }
 _COLUMNS = [
@@ -72,8 +95,9 @@ def _settled(talk: Talk, body: dict[str, Any]) -> None:
     version = spec["versions"][-1]["name"]
     for _ in range(200):
         conditions = talk.quiet("GET", f"{_CRDS}/{name}").body.get("status", {}).get("conditions")
-        settled = any(each["type"] == "Established" and each["status"] == "True"
-                      for each in conditions or ())
+        settled = any(
+            each["type"] == "Established" and each["status"] == "True" for each in conditions or ()
+        )
         path = f"/apis/{spec['group']}/{version}/{spec['names']['plural']}"
         if settled and talk.quiet("GET", path).status == 200:
             return
@@ -82,25 +106,52 @@ def _settled(talk: Talk, body: dict[str, Any]) -> None:
 
 
 def definitions(talk: Talk) -> None:
-    body = definition("defs.example.com", "widgets", "Widget", _SCHEMA,
-                      additionalPrinterColumns=_COLUMNS, subresources={"status": {}})
+    body = definition(
+        "defs.example.com",
+        "widgets",
+        "Widget",
+        _SCHEMA,
+        additionalPrinterColumns=_COLUMNS,
+        subresources={"status": {}},
+    )
     body["spec"]["names"]["shortNames"] = ["wd"]
     body["spec"]["names"]["categories"] = ["all"]
-    talk.ask("dry run", "POST", f"{_CRDS}?dryRun=All", body,
-             view=lambda made: {**made, "status": None})
+    talk.ask(
+        "dry run", "POST", f"{_CRDS}?dryRun=All", body, view=lambda made: {**made, "status": None}
+    )
     _settled(talk, body)
     talk.ask("get", "GET", f"{_CRDS}/widgets.defs.example.com")
     talk.ask("group", "GET", "/apis/defs.example.com")
     talk.ask("resources", "GET", "/apis/defs.example.com/v1")
-    talk.ask("table", "GET", f"{_CRDS}/widgets.defs.example.com", accept=TABLE,
-             view=lambda made: [row["cells"][:1] for row in made["rows"]])
+    talk.ask(
+        "table",
+        "GET",
+        f"{_CRDS}/widgets.defs.example.com",
+        accept=TABLE,
+        view=lambda made: [row["cells"][:1] for row in made["rows"]],
+    )
     talk.ask("again", "POST", _CRDS, body)
-    talk.ask("label", "PATCH", f"{_CRDS}/widgets.defs.example.com",
-             {"metadata": {"labels": {"a": "b"}}}, content_type=MERGE_PATCH)
-    talk.ask("other scope", "PATCH", f"{_CRDS}/widgets.defs.example.com",
-             {"spec": {"scope": "Cluster"}}, content_type=MERGE_PATCH)
-    talk.ask("other group", "PATCH", f"{_CRDS}/widgets.defs.example.com",
-             {"spec": {"group": "x.example.com"}}, content_type=MERGE_PATCH)
+    talk.ask(
+        "label",
+        "PATCH",
+        f"{_CRDS}/widgets.defs.example.com",
+        {"metadata": {"labels": {"a": "b"}}},
+        content_type=MERGE_PATCH,
+    )
+    talk.ask(
+        "other scope",
+        "PATCH",
+        f"{_CRDS}/widgets.defs.example.com",
+        {"spec": {"scope": "Cluster"}},
+        content_type=MERGE_PATCH,
+    )
+    talk.ask(
+        "other group",
+        "PATCH",
+        f"{_CRDS}/widgets.defs.example.com",
+        {"spec": {"group": "x.example.com"}},
+        content_type=MERGE_PATCH,
+    )
     talk.ask("put without version", "PUT", f"{_CRDS}/widgets.defs.example.com", body)
     document = talk.quiet("GET", "/openapi/v3/apis/defs.example.com/v1").body
     if isinstance(document, dict) and "components" in document:
@@ -142,37 +193,84 @@ def definition_refusals(talk: Talk) -> None:
         "no type": schemed({"type": "object", "properties": {"a": {}}}),
         "odd type": schemed({"type": "object", "properties": {"a": {"type": "odd"}}}),
         "array without items": schemed({"type": "object", "properties": {"a": {"type": "array"}}}),
-        "both maps": schemed({"type": "object", "properties": {"a": {"type": "string"}},
-                              "additionalProperties": {"type": "string"}}),
-        "bad default": schemed({"type": "object", "properties": {
-            "a": {"type": "string", "default": 1}}}),
-        "bad pattern": schemed({"type": "object", "properties": {
-            "a": {"type": "string", "pattern": "("}}}),
-        "keys without type": schemed({"type": "object", "properties": {"a": {
-            "type": "array", "x-kubernetes-list-map-keys": ["k"], "items": {"type": "string"}}}}),
-        "map of scalars": schemed({"type": "object", "properties": {"a": {
-            "type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["k"],
-            "items": {"type": "string"}}}}),
+        "both maps": schemed(
+            {
+                "type": "object",
+                "properties": {"a": {"type": "string"}},
+                "additionalProperties": {"type": "string"},
+            }
+        ),
+        "bad default": schemed(
+            {"type": "object", "properties": {"a": {"type": "string", "default": 1}}}
+        ),
+        "bad pattern": schemed(
+            {"type": "object", "properties": {"a": {"type": "string", "pattern": "("}}}
+        ),
+        "keys without type": schemed(
+            {
+                "type": "object",
+                "properties": {
+                    "a": {
+                        "type": "array",
+                        "x-kubernetes-list-map-keys": ["k"],
+                        "items": {"type": "string"},
+                    }
+                },
+            }
+        ),
+        "map of scalars": schemed(
+            {
+                "type": "object",
+                "properties": {
+                    "a": {
+                        "type": "array",
+                        "x-kubernetes-list-type": "map",
+                        "x-kubernetes-list-map-keys": ["k"],
+                        "items": {"type": "string"},
+                    }
+                },
+            }
+        ),
         "reference": schemed({"type": "object", "properties": {"a": {"$ref": "#/x"}}}),
-        "metadata restricted": schemed({"type": "object", "properties": {"metadata": {
-            "type": "object", "properties": {"labels": {"type": "object"}}}}}),
+        "metadata restricted": schemed(
+            {
+                "type": "object",
+                "properties": {
+                    "metadata": {"type": "object", "properties": {"labels": {"type": "object"}}}
+                },
+            }
+        ),
     }
     for step, body in bodies.items():
         talk.ask(step, "POST", f"{_CRDS}?dryRun=All", body)
 
 
 def objects(talk: Talk) -> None:
-    body = definition("objs.example.com", "widgets", "Widget", _SCHEMA, subresources={
-        "status": {}, "scale": {"specReplicasPath": ".spec.size",
-                                "statusReplicasPath": ".status.replicas",
-                                "labelSelectorPath": ".status.selector"}},
-        additionalPrinterColumns=_COLUMNS)
+    body = definition(
+        "objs.example.com",
+        "widgets",
+        "Widget",
+        _SCHEMA,
+        subresources={
+            "status": {},
+            "scale": {
+                "specReplicasPath": ".spec.size",
+                "statusReplicasPath": ".status.replicas",
+                "labelSelectorPath": ".status.selector",
+            },
+        },
+        additionalPrinterColumns=_COLUMNS,
+    )
     _settled(talk, body)
     path = talk.path("objs.example.com/v1/widgets")
 
     def widget(called: str, **spec: Any) -> dict[str, Any]:
-        return {"apiVersion": "objs.example.com/v1", "kind": "Widget",
-                "metadata": {"name": called}, "spec": {"size": 1, **spec}}
+        return {
+            "apiVersion": "objs.example.com/v1",
+            "kind": "Widget",
+            "metadata": {"name": called},
+            "spec": {"size": 1, **spec},
+        }
 
     made = talk.ask("create", "POST", path, {**widget("a"), "status": {"phase": "x"}})
     talk.ask("again", "POST", path, widget("a"))
@@ -183,8 +281,11 @@ def objects(talk: Talk) -> None:
         "float": widget("b", size=1.5),
         "whole float": widget("b", size=2.0),
         "no size": {**widget("b"), "spec": {}},
-        "no spec": {"apiVersion": "objs.example.com/v1", "kind": "Widget",
-                    "metadata": {"name": "b"}},
+        "no spec": {
+            "apiVersion": "objs.example.com/v1",
+            "kind": "Widget",
+            "metadata": {"name": "b"},
+        },
         "spec text": {**widget("b"), "spec": "x"},
         "enum": widget("b", color="green"),
         "null with default": widget("b", color=None),
@@ -216,8 +317,12 @@ def objects(talk: Talk) -> None:
     for step, each in bad.items():
         talk.ask(step, "POST", f"{path}?dryRun=All", each)
     for mode in ("Strict", "Warn", "Ignore"):
-        talk.ask(f"unknown field {mode}", "POST", f"{path}?dryRun=All&fieldValidation={mode}",
-                 {**widget("u", odd=1, nested={"c": 1}), "more": 1})
+        talk.ask(
+            f"unknown field {mode}",
+            "POST",
+            f"{path}?dryRun=All&fieldValidation={mode}",
+            {**widget("u", odd=1, nested={"c": 1}), "more": 1},
+        )
     mine = f"{path}/a"
     talk.ask("put without version", "PUT", mine, widget("a"))
     talk.ask("put", "PUT", mine, {**made, "spec": {"size": 2}})
@@ -237,21 +342,36 @@ def objects(talk: Talk) -> None:
         ("other kind patched", MERGE_PATCH, {"kind": "Gadget"}),
     ):
         talk.ask(step, "PATCH", mine, patch, content_type=kind)
-    talk.ask("status", "PATCH", f"{mine}/status", {"status": {"phase": "Ready", "replicas": 2},
-                                                   "spec": {"size": 9}}, content_type=MERGE_PATCH)
-    talk.ask("status invalid", "PATCH", f"{mine}/status", {"status": {"phase": 1}},
-             content_type=MERGE_PATCH)
+    talk.ask(
+        "status",
+        "PATCH",
+        f"{mine}/status",
+        {"status": {"phase": "Ready", "replicas": 2}, "spec": {"size": 9}},
+        content_type=MERGE_PATCH,
+    )
+    talk.ask(
+        "status invalid",
+        "PATCH",
+        f"{mine}/status",
+        {"status": {"phase": 1}},
+        content_type=MERGE_PATCH,
+    )
     talk.ask("scale", "GET", f"{mine}/scale")
-    talk.ask("scaled", "PATCH", f"{mine}/scale", {"spec": {"replicas": 7}},
-             content_type=MERGE_PATCH)
+    talk.ask(
+        "scaled", "PATCH", f"{mine}/scale", {"spec": {"replicas": 7}}, content_type=MERGE_PATCH
+    )
     talk.ask("after", "GET", mine)
     talk.ask("list", "GET", path)
     talk.ask("table", "GET", path, accept=TABLE)
     talk.ask("by field", "GET", f"{path}?fieldSelector=spec.size=1")
     talk.ask("no field", "GET", f"{path}?fieldSelector=metadata.name=none")
     talk.ask("missing", "GET", f"{path}/none")
-    talk.ask("all namespaces", "GET", "/apis/objs.example.com/v1/widgets",
-             view=lambda found: (found["kind"], len(found["items"])))
+    talk.ask(
+        "all namespaces",
+        "GET",
+        "/apis/objs.example.com/v1/widgets",
+        view=lambda found: (found["kind"], len(found["items"])),
+    )
     talk.watch("watch", path, 1)
     talk.ask("delete", "DELETE", mine)
     talk.ask("delete missing", "DELETE", mine)
@@ -263,17 +383,44 @@ def applied_objects(talk: Talk) -> None:
     path = talk.path("ssa.example.com/v1/widgets", "a")
 
     def apply(step: str, manager: str, spec: Any, query: str = "", **more: Any) -> None:
-        config = {"apiVersion": "ssa.example.com/v1", "kind": "Widget",
-                  "metadata": {"name": "a"}, "spec": spec, **more}
-        talk.ask(step, "PATCH", f"{path}?fieldManager={manager}{query}", config,
-                 content_type=APPLY)
+        config = {
+            "apiVersion": "ssa.example.com/v1",
+            "kind": "Widget",
+            "metadata": {"name": "a"},
+            "spec": spec,
+            **more,
+        }
+        talk.ask(step, "PATCH", f"{path}?fieldManager={manager}{query}", config, content_type=APPLY)
 
-    apply("create", "one", {"size": 1, "tags": ["a"], "items": [{"key": "x", "value": "1"}],
-                            "atomic": [1, 2], "labels": {"k": "v"}, "free": {"a": {"b": [1]}}})
-    apply("again", "one", {"size": 1, "tags": ["a"], "items": [{"key": "x", "value": "1"}],
-                           "atomic": [1, 2], "labels": {"k": "v"}, "free": {"a": {"b": [1]}}})
-    apply("second manager", "two", {"tags": ["b"], "items": [{"key": "y"}],
-                                    "labels": {"l": "w"}, "free": {"c": 1}})
+    apply(
+        "create",
+        "one",
+        {
+            "size": 1,
+            "tags": ["a"],
+            "items": [{"key": "x", "value": "1"}],
+            "atomic": [1, 2],
+            "labels": {"k": "v"},
+            "free": {"a": {"b": [1]}},
+        },
+    )
+    apply(
+        "again",
+        "one",
+        {
+            "size": 1,
+            "tags": ["a"],
+            "items": [{"key": "x", "value": "1"}],
+            "atomic": [1, 2],
+            "labels": {"k": "v"},
+            "free": {"a": {"b": [1]}},
+        },
+    )
+    apply(
+        "second manager",
+        "two",
+        {"tags": ["b"], "items": [{"key": "y"}], "labels": {"l": "w"}, "free": {"c": 1}},
+    )
     apply("atomic conflict", "two", {"atomic": [3]})
     apply("value conflict", "two", {"items": [{"key": "x", "value": "2"}], "size": 2})
     apply("less", "one", {"size": 1, "items": [{"key": "x"}]})
@@ -285,11 +432,25 @@ def applied_objects(talk: Talk) -> None:
     apply("unknown field", "one", {"size": 1, "odd": 1})
     apply("unknown field strictly", "one", {"size": 1, "odd": 1}, "&fieldValidation=Strict")
     apply("status through the object", "one", {"size": 1}, status={"phase": "x"})
-    talk.ask("status", "PATCH", f"{path}/status?fieldManager=controller", {
-        "apiVersion": "ssa.example.com/v1", "kind": "Widget", "metadata": {"name": "a"},
-        "status": {"phase": "Ready"}}, content_type=APPLY)
-    talk.ask("merge patched", "PATCH", f"{path}?fieldManager=hand", {"spec": {"size": 4}},
-             content_type=MERGE_PATCH)
+    talk.ask(
+        "status",
+        "PATCH",
+        f"{path}/status?fieldManager=controller",
+        {
+            "apiVersion": "ssa.example.com/v1",
+            "kind": "Widget",
+            "metadata": {"name": "a"},
+            "status": {"phase": "Ready"},
+        },
+        content_type=APPLY,
+    )
+    talk.ask(
+        "merge patched",
+        "PATCH",
+        f"{path}?fieldManager=hand",
+        {"spec": {"size": 4}},
+        content_type=MERGE_PATCH,
+    )
     apply("conflict with a hand", "one", {"size": 1})
     apply("dry run", "one", {"size": 1}, "&force=true&dryRun=All")
     apply("forced", "one", {"size": 1}, "&force=true")
@@ -304,38 +465,68 @@ def own_kinds(talk: Talk) -> None:
         spec = body["spec"]
         talk.ask(f"definition {name}", "GET", f"{_CRDS}/{name}")
         version = spec["versions"][0]["name"]
-        talk.ask(f"resources {name}", "GET", f"/apis/{spec['group']}/{version}",
-                 view=lambda found: {each["name"]: each for each in found["resources"]})
+        talk.ask(
+            f"resources {name}",
+            "GET",
+            f"/apis/{spec['group']}/{version}",
+            view=lambda found: {each["name"]: each for each in found["resources"]},
+        )
     app = {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Application",
         "metadata": {"name": "demo", "finalizers": ["resources-finalizer.argocd.argoproj.io"]},
         "spec": {
             "project": "default",
-            "source": {"repoURL": "https://example.com/r.git", "path": ".", "targetRevision": "HEAD"},
+            "source": {
+                "repoURL": "https://example.com/r.git",
+                "path": ".",
+                "targetRevision": "HEAD",
+            },
             "destination": {"server": "https://kubernetes.default.svc", "namespace": "demo"},
-            "syncPolicy": {"automated": {"prune": True, "selfHeal": True},
-                           "syncOptions": ["CreateNamespace=true"]},
+            "syncPolicy": {
+                "automated": {"prune": True, "selfHeal": True},
+                "syncOptions": ["CreateNamespace=true"],
+            },
         },
     }
     apps = talk.path("argoproj.io/v1alpha1/applications")
     talk.ask("application", "POST", f"{apps}?fieldManager=kubectl-client-side-apply", app)
-    talk.ask("application table", "GET", apps, accept=TABLE,
-             view=lambda found: [row["cells"] for row in found["rows"]])
-    talk.ask("application status", "PATCH", f"{apps}/demo", {"status": {
-        "sync": {"status": "Synced"}, "health": {"status": "Healthy"}}}, content_type=MERGE_PATCH)
+    talk.ask(
+        "application table",
+        "GET",
+        apps,
+        accept=TABLE,
+        view=lambda found: [row["cells"] for row in found["rows"]],
+    )
+    talk.ask(
+        "application status",
+        "PATCH",
+        f"{apps}/demo",
+        {"status": {"sync": {"status": "Synced"}, "health": {"status": "Healthy"}}},
+        content_type=MERGE_PATCH,
+    )
     for step, spec in (
         ("no source", {"project": "default", "destination": {}}),
         ("empty", {}),
         ("odd automated", {**app["spec"], "syncPolicy": {"automated": "yes"}}),  # type: ignore[dict-item]
         ("odd options", {**app["spec"], "syncPolicy": {"syncOptions": "x"}}),  # type: ignore[dict-item]
     ):
-        talk.ask(f"application with {step}", "POST", f"{apps}?dryRun=All",
-                 {**app, "metadata": {"name": "x"}, "spec": spec})
-    project = {"apiVersion": "argoproj.io/v1alpha1", "kind": "AppProject",
-               "metadata": {"name": "default"}, "spec": {
-                   "sourceRepos": ["*"], "destinations": [{"server": "*", "namespace": "*"}],
-                   "clusterResourceWhitelist": [{"group": "*", "kind": "*"}]}}
+        talk.ask(
+            f"application with {step}",
+            "POST",
+            f"{apps}?dryRun=All",
+            {**app, "metadata": {"name": "x"}, "spec": spec},
+        )
+    project = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "AppProject",
+        "metadata": {"name": "default"},
+        "spec": {
+            "sourceRepos": ["*"],
+            "destinations": [{"server": "*", "namespace": "*"}],
+            "clusterResourceWhitelist": [{"group": "*", "kind": "*"}],
+        },
+    }
     talk.ask("project", "POST", talk.path("argoproj.io/v1alpha1/appprojects"), project)
 
 
@@ -343,11 +534,21 @@ def removed_definitions(talk: Talk) -> None:
     body = definition("gone.example.com", "widgets", "Widget", _OBJECT)
     _settled(talk, body)
     path = talk.path("gone.example.com/v1/widgets")
-    talk.quiet("POST", path, {"apiVersion": "gone.example.com/v1", "kind": "Widget",
-                              "metadata": {"name": "a"}})
-    talk.ask("delete", "DELETE", f"{_CRDS}/widgets.gone.example.com",
-             view=lambda made: (made["metadata"]["name"], made["metadata"].get("finalizers"),
-                                "deletionTimestamp" in made["metadata"]))
+    talk.quiet(
+        "POST",
+        path,
+        {"apiVersion": "gone.example.com/v1", "kind": "Widget", "metadata": {"name": "a"}},
+    )
+    talk.ask(
+        "delete",
+        "DELETE",
+        f"{_CRDS}/widgets.gone.example.com",
+        view=lambda made: (
+            made["metadata"]["name"],
+            made["metadata"].get("finalizers"),
+            "deletionTimestamp" in made["metadata"],
+        ),
+    )
     for _ in range(200):
         if talk.quiet("GET", f"{_CRDS}/widgets.gone.example.com").status == 404:
             break

@@ -7,10 +7,21 @@ from typing import Any
 from peers.recording import Talk
 
 _GROUPS = (
-    "apps/v1", "batch/v1", "autoscaling/v1", "autoscaling/v2", "networking.k8s.io/v1", "policy/v1",
-    "rbac.authorization.k8s.io/v1", "storage.k8s.io/v1", "apiextensions.k8s.io/v1",
-    "scheduling.k8s.io/v1", "coordination.k8s.io/v1", "discovery.k8s.io/v1", "events.k8s.io/v1",
-    "authentication.k8s.io/v1", "authorization.k8s.io/v1",
+    "apps/v1",
+    "batch/v1",
+    "autoscaling/v1",
+    "autoscaling/v2",
+    "networking.k8s.io/v1",
+    "policy/v1",
+    "rbac.authorization.k8s.io/v1",
+    "storage.k8s.io/v1",
+    "apiextensions.k8s.io/v1",
+    "scheduling.k8s.io/v1",
+    "coordination.k8s.io/v1",
+    "discovery.k8s.io/v1",
+    "events.k8s.io/v1",
+    "authentication.k8s.io/v1",
+    "authorization.k8s.io/v1",
 )
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
@@ -26,24 +37,47 @@ def _served(found: Any) -> Any:
 
 def _aggregated(found: Any) -> Any:
     ours = {group.partition("/")[0] for group in _GROUPS} | {""}
-    made: dict[str, Any] = {"kind": found["kind"], "apiVersion": found["apiVersion"],
-                            "metadata": found["metadata"]}
+    made: dict[str, Any] = {
+        "kind": found["kind"],
+        "apiVersion": found["apiVersion"],
+        "metadata": found["metadata"],
+    }
     for group in found["items"]:
         name = group["metadata"].get("name", "")
         if name not in ours:
             continue
-        made[name or "core"] = {"metadata": group["metadata"], "versions": {
-            each["version"]: {"freshness": each["freshness"], "resources": {
-                one["resource"]: {**one, "subresources": {
-                    sub["subresource"]: sub for sub in one.get("subresources", ())}}
-                for one in each["resources"]}}
-            for each in group["versions"] if f"{name}/{each['version']}" in _GROUPS or not name}}
+        made[name or "core"] = {
+            "metadata": group["metadata"],
+            "versions": {
+                each["version"]: {
+                    "freshness": each["freshness"],
+                    "resources": {
+                        one["resource"]: {
+                            **one,
+                            "subresources": {
+                                sub["subresource"]: sub for sub in one.get("subresources", ())
+                            },
+                        }
+                        for one in each["resources"]
+                    },
+                }
+                for each in group["versions"]
+                if f"{name}/{each['version']}" in _GROUPS or not name
+            },
+        }
     return made
 
 
 def groups_and_resources(talk: Talk) -> None:
-    talk.ask("versions", "GET", "/api", view=lambda found: {**found,
-             "serverAddressByClientCIDRs": len(found["serverAddressByClientCIDRs"])})
+    talk.ask(
+        "versions",
+        "GET",
+        "/api",
+        view=lambda found: {
+            **found,
+            "serverAddressByClientCIDRs": len(found["serverAddressByClientCIDRs"]),
+        },
+    )
     talk.ask("groups", "GET", "/apis", view=_served)
     talk.ask("core", "GET", "/api/v1", view=_by_name)
     for group in _GROUPS:
@@ -55,8 +89,12 @@ def groups_and_resources(talk: Talk) -> None:
     talk.ask("post to a group", "POST", "/apis/apps", {})
     talk.ask("aggregated groups", "GET", "/apis", accept=_AGGREGATED, view=_aggregated)
     talk.ask("aggregated core", "GET", "/api", accept=_AGGREGATED, view=_aggregated)
-    talk.ask("version", "GET", "/version", view=lambda found: (found["major"], found["minor"],
-             found["gitVersion"].partition("+")[0]))
+    talk.ask(
+        "version",
+        "GET",
+        "/version",
+        view=lambda found: (found["major"], found["minor"], found["gitVersion"].partition("+")[0]),
+    )
     for path in ("/livez", "/readyz", "/healthz"):
         talk.ask(path, "GET", path)
     talk.ask("no such check", "GET", "/readyz/none")
@@ -72,8 +110,9 @@ def schemas(talk: Talk) -> None:
             "kind": patched["x-kubernetes-group-version-kind"],
             "action": patched.get("x-kubernetes-action"),
             "parameters": sorted(each["name"] for each in patched["parameters"] if "name" in each),
-            "schemas": sorted(each for each in found["components"]["schemas"]
-                              if ".apps.v1." in each),
+            "schemas": sorted(
+                each for each in found["components"]["schemas"] if ".apps.v1." in each
+            ),
         }
 
     def schema(found: Any) -> Any:
@@ -98,13 +137,30 @@ def _undescribed(schema: Any) -> Any:
 
 def reviews(talk: Talk) -> None:
     path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-    body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": {
-        "resourceAttributes": {"verb": "get", "resource": "pods", "namespace": talk.namespace}}}
-    talk.ask("may I", "POST", path, body, view=lambda made: (
-        made["kind"], made["spec"], made["status"]["allowed"]))
-    talk.ask("who am I", "POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews",
-             {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"},
-             view=lambda made: (made["kind"], made["status"]["userInfo"]["username"],
-                                sorted(made["status"]["userInfo"]["groups"])))
+    body = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {
+            "resourceAttributes": {"verb": "get", "resource": "pods", "namespace": talk.namespace}
+        },
+    }
+    talk.ask(
+        "may I",
+        "POST",
+        path,
+        body,
+        view=lambda made: (made["kind"], made["spec"], made["status"]["allowed"]),
+    )
+    talk.ask(
+        "who am I",
+        "POST",
+        "/apis/authentication.k8s.io/v1/selfsubjectreviews",
+        {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"},
+        view=lambda made: (
+            made["kind"],
+            made["status"]["userInfo"]["username"],
+            sorted(made["status"]["userInfo"]["groups"]),
+        ),
+    )
     talk.ask("an empty question", "POST", path, {"spec": {}})
     talk.ask("list of questions", "GET", path)

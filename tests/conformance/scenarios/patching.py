@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from peers.recording import JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, YAML, Talk
+
 from scenarios.objects import config_map, container, service, workload
 
 
@@ -37,9 +38,11 @@ def json_patches(talk: Talk) -> None:
         "whole": [{"op": "replace", "path": "", "value": {"metadata": {"name": "a"}}}],
         "many": [{"op": "add", "path": "/data/x", "value": "1"}] * 10001,
         "old version": [{"op": "add", "path": "/metadata/resourceVersion", "value": "1"}],
-        "list end": [{"op": "add", "path": "/metadata/finalizers", "value": ["a.io/a"]},
-                     {"op": "add", "path": "/metadata/finalizers/-", "value": "a.io/b"},
-                     {"op": "add", "path": "/metadata/finalizers/0", "value": "a.io/c"}],
+        "list end": [
+            {"op": "add", "path": "/metadata/finalizers", "value": ["a.io/a"]},
+            {"op": "add", "path": "/metadata/finalizers/-", "value": "a.io/b"},
+            {"op": "add", "path": "/metadata/finalizers/0", "value": "a.io/c"},
+        ],
         "beyond the list": [{"op": "add", "path": "/metadata/finalizers/9", "value": "a.io/d"}],
         "negative index": [{"op": "remove", "path": "/metadata/finalizers/-1"}],
     }
@@ -81,8 +84,13 @@ def merge_patches(talk: Talk) -> None:
     talk.ask("no type", "PATCH", path, {}, headers={"Content-Type": ""})
     talk.ask("yaml", "PATCH", path, "data: {a: b}", content_type=YAML)
     talk.ask("yaml as merge patch", "PATCH", path, "data: {a: b}", content_type=MERGE_PATCH)
-    talk.ask("with a charset", "PATCH", path, {"data": {"ch": "1"}},
-             content_type=f"{MERGE_PATCH}; charset=utf-8")
+    talk.ask(
+        "with a charset",
+        "PATCH",
+        path,
+        {"data": {"ch": "1"}},
+        content_type=f"{MERGE_PATCH}; charset=utf-8",
+    )
 
 
 def strategic_patches(talk: Talk) -> None:
@@ -90,8 +98,11 @@ def strategic_patches(talk: Talk) -> None:
     body = workload("Deployment", "d", strategy={"type": "RollingUpdate"})
     body["spec"]["template"]["spec"] = {
         "containers": [
-            container(env=[{"name": "A", "value": "1"}, {"name": "B", "value": "2"}],
-                      ports=[{"containerPort": 80}, {"containerPort": 81}], args=["x", "y"]),
+            container(
+                env=[{"name": "A", "value": "1"}, {"name": "B", "value": "2"}],
+                ports=[{"containerPort": 80}, {"containerPort": 81}],
+                args=["x", "y"],
+            ),
             container("d"),
         ],
         "volumes": [{"name": "v", "emptyDir": {}}, {"name": "w", "configMap": {"name": "m"}}],
@@ -106,21 +117,34 @@ def strategic_patches(talk: Talk) -> None:
         "delete element": {"containers": [{"name": "e", "$patch": "delete"}]},
         "delete missing": {"containers": [{"name": "none", "$patch": "delete"}]},
         "no merge key": {"containers": [{"image": "x"}]},
-        "variables": {"containers": [{"name": "c", "env": [{"name": "A", "value": "9"},
-                                                            {"name": "C", "value": "3"}]}]},
-        "delete a variable": {"containers": [{"name": "c", "env": [
-            {"name": "B", "$patch": "delete"}]}]},
-        "replace variables": {"containers": [{"name": "c", "env": [
-            {"name": "Z", "value": "1"}, {"$patch": "replace"}]}]},
+        "variables": {
+            "containers": [
+                {"name": "c", "env": [{"name": "A", "value": "9"}, {"name": "C", "value": "3"}]}
+            ]
+        },
+        "delete a variable": {
+            "containers": [{"name": "c", "env": [{"name": "B", "$patch": "delete"}]}]
+        },
+        "replace variables": {
+            "containers": [
+                {"name": "c", "env": [{"name": "Z", "value": "1"}, {"$patch": "replace"}]}
+            ]
+        },
         "atomic list": {"containers": [{"name": "c", "args": ["z"]}]},
         "ports": {"containers": [{"name": "c", "ports": [{"containerPort": 80, "name": "n"}]}]},
-        "order": {"$setElementOrder/containers": [{"name": "d"}, {"name": "c"}],
-                  "containers": [{"name": "d", "image": "x:9"}]},
+        "order": {
+            "$setElementOrder/containers": [{"name": "d"}, {"name": "c"}],
+            "containers": [{"name": "d", "image": "x:9"}],
+        },
         "order with a new one": {
             "$setElementOrder/containers": [{"name": "f"}, {"name": "d"}, {"name": "c"}],
-            "containers": [{"name": "f", "image": "f:1"}]},
-        "other source": {"volumes": [{"name": "v", "$retainKeys": ["name", "secret"],
-                                      "secret": {"secretName": "s"}}]},
+            "containers": [{"name": "f", "image": "f:1"}],
+        },
+        "other source": {
+            "volumes": [
+                {"name": "v", "$retainKeys": ["name", "secret"], "secret": {"secretName": "s"}}
+            ]
+        },
         "tolerations": {"tolerations": [{"key": "b", "operator": "Exists"}]},
         "pull secrets": {"imagePullSecrets": [{"name": "t"}]},
         "null list": {"volumes": None},
@@ -129,32 +153,56 @@ def strategic_patches(talk: Talk) -> None:
         "replace the map": {"nodeSelector": {"$patch": "replace", "a": "b"}},
     }
     for step, spec in patches.items():
-        talk.ask(step, "PATCH", f"{path}/d", {"spec": {"template": {"spec": spec}}},
-                 content_type=STRATEGIC_PATCH)
+        talk.ask(
+            step,
+            "PATCH",
+            f"{path}/d",
+            {"spec": {"template": {"spec": spec}}},
+            content_type=STRATEGIC_PATCH,
+        )
     whole: dict[str, Any] = {
         "recreate": {"spec": {"strategy": {"type": "Recreate"}}},
-        "recreate with retained keys": {"spec": {"strategy": {
-            "$retainKeys": ["type"], "type": "Recreate"}}},
+        "recreate with retained keys": {
+            "spec": {"strategy": {"$retainKeys": ["type"], "type": "Recreate"}}
+        },
         "finalizers union": {"metadata": {"finalizers": ["example.com/b"]}},
-        "remove a finalizer": {"metadata": {
-            "$deleteFromPrimitiveList/finalizers": ["example.com/a"]}},
+        "remove a finalizer": {
+            "metadata": {"$deleteFromPrimitiveList/finalizers": ["example.com/a"]}
+        },
         "delete a map": {"spec": {"strategy": {"$patch": "delete"}}},
-        "owners": {"metadata": {"ownerReferences": [
-            {"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": "u1"}]}},
-        "more owners": {"metadata": {"ownerReferences": [
-            {"apiVersion": "v1", "kind": "Pod", "name": "q", "uid": "u2"}]}},
+        "owners": {
+            "metadata": {
+                "ownerReferences": [{"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": "u1"}]
+            }
+        },
+        "more owners": {
+            "metadata": {
+                "ownerReferences": [{"apiVersion": "v1", "kind": "Pod", "name": "q", "uid": "u2"}]
+            }
+        },
         "fewer owners": {"metadata": {"ownerReferences": [{"uid": "u1", "$patch": "delete"}]}},
         "bad json": "{",
     }
     for step, patch in whole.items():
         talk.ask(step, "PATCH", f"{path}/d", patch, content_type=STRATEGIC_PATCH)
     services = talk.path("services")
-    talk.quiet("POST", services, service("s", ports=[{"name": "a", "port": 80},
-                                                     {"name": "b", "port": 81}]))
-    talk.ask("service port", "PATCH", f"{services}/s", {"spec": {"ports": [
-        {"port": 81, "targetPort": 5000}]}}, content_type=STRATEGIC_PATCH)
-    talk.ask("service port away", "PATCH", f"{services}/s", {"spec": {"ports": [
-        {"port": 81, "$patch": "delete"}]}}, content_type=STRATEGIC_PATCH)
+    talk.quiet(
+        "POST", services, service("s", ports=[{"name": "a", "port": 80}, {"name": "b", "port": 81}])
+    )
+    talk.ask(
+        "service port",
+        "PATCH",
+        f"{services}/s",
+        {"spec": {"ports": [{"port": 81, "targetPort": 5000}]}},
+        content_type=STRATEGIC_PATCH,
+    )
+    talk.ask(
+        "service port away",
+        "PATCH",
+        f"{services}/s",
+        {"spec": {"ports": [{"port": 81, "$patch": "delete"}]}},
+        content_type=STRATEGIC_PATCH,
+    )
 
 
 def kubectl_apply(talk: Talk) -> None:
@@ -164,9 +212,23 @@ def kubectl_apply(talk: Talk) -> None:
     body["metadata"]["annotations"] = {"kubectl.kubernetes.io/last-applied-configuration": "{}\n"}
     query = "?fieldManager=kubectl-client-side-apply&fieldValidation=Strict"
     talk.ask("create", "POST", path + query, body)
-    talk.ask("patch", "PATCH", f"{path}/web{query}", {
-        "metadata": {"annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{1}\n"}},
-        "spec": {"replicas": 2, "template": {"spec": {
-            "$setElementOrder/containers": [{"name": "c"}],
-            "containers": [{"name": "c", "image": "example.com/app:2"}]}}},
-    }, content_type=STRATEGIC_PATCH)
+    talk.ask(
+        "patch",
+        "PATCH",
+        f"{path}/web{query}",
+        {
+            "metadata": {
+                "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{1}\n"}
+            },
+            "spec": {
+                "replicas": 2,
+                "template": {
+                    "spec": {
+                        "$setElementOrder/containers": [{"name": "c"}],
+                        "containers": [{"name": "c", "image": "example.com/app:2"}],
+                    }
+                },
+            },
+        },
+        content_type=STRATEGIC_PATCH,
+    )

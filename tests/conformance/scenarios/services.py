@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from peers.recording import APPLY, MERGE_PATCH, STRATEGIC_PATCH, Talk
+
 from scenarios.objects import service
 
 
@@ -86,11 +87,17 @@ def service_changes(talk: Talk) -> None:
     made = talk.ask("create", "POST", path, service("s"))
     mine = f"{path}/s"
     talk.ask("put without address", "PUT", mine, service("s", ports=[{"port": 81}]))
-    talk.ask("add a port", "PATCH", mine, {"spec": {"ports": [{"name": "n", "port": 90}]}},
-             content_type=STRATEGIC_PATCH)
+    talk.ask(
+        "add a port",
+        "PATCH",
+        mine,
+        {"spec": {"ports": [{"name": "n", "port": 90}]}},
+        content_type=STRATEGIC_PATCH,
+    )
     ports = [{"name": "m", "port": 81}, {"name": "n", "port": 90}]
-    talk.ask("name the ports", "PATCH", mine, {"spec": {"ports": ports}},
-             content_type=STRATEGIC_PATCH)
+    talk.ask(
+        "name the ports", "PATCH", mine, {"spec": {"ports": ports}}, content_type=STRATEGIC_PATCH
+    )
     for step, spec in (
         ("other address", {"clusterIP": "10.96.99.99", "clusterIPs": ["10.96.99.99"]}),
         ("other address alone", {"clusterIP": "10.96.99.99"}),
@@ -108,19 +115,44 @@ def service_changes(talk: Talk) -> None:
     ):
         talk.ask(step, "PATCH", mine, {"spec": spec}, content_type=MERGE_PATCH)
     status = {"loadBalancer": {"ingress": [{"ip": "127.0.0.1"}]}}
-    talk.ask("status of the wrong type", "PATCH", f"{mine}/status", {"status": status},
-             content_type=MERGE_PATCH)
-    talk.ask("balancer again", "PATCH", mine, {"spec": {"type": "LoadBalancer"}},
-             content_type=MERGE_PATCH)
+    talk.ask(
+        "status of the wrong type",
+        "PATCH",
+        f"{mine}/status",
+        {"status": status},
+        content_type=MERGE_PATCH,
+    )
+    talk.ask(
+        "balancer again",
+        "PATCH",
+        mine,
+        {"spec": {"type": "LoadBalancer"}},
+        content_type=MERGE_PATCH,
+    )
     talk.ask("status", "PATCH", f"{mine}/status", {"status": status}, content_type=MERGE_PATCH)
-    talk.ask("status through the object", "PATCH", mine, {"status": {"loadBalancer": {}}},
-             content_type=MERGE_PATCH)
-    talk.ask("no balancer any more", "PATCH", mine, {"spec": {"type": "ClusterIP"}},
-             content_type=MERGE_PATCH)
+    talk.ask(
+        "status through the object",
+        "PATCH",
+        mine,
+        {"status": {"loadBalancer": {}}},
+        content_type=MERGE_PATCH,
+    )
+    talk.ask(
+        "no balancer any more",
+        "PATCH",
+        mine,
+        {"spec": {"type": "ClusterIP"}},
+        content_type=MERGE_PATCH,
+    )
     talk.ask("put creates", "PUT", f"{path}/fresh", service("fresh"))
-    body = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"},
-            "spec": {"ports": [{"port": 81, "name": "m", "targetPort": 8081}]}}
-    talk.ask("apply a port", "PATCH", f"{mine}?fieldManager=gitops&force=true", body,
-             content_type=APPLY)
+    body = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "s"},
+        "spec": {"ports": [{"port": 81, "name": "m", "targetPort": 8081}]},
+    }
+    talk.ask(
+        "apply a port", "PATCH", f"{mine}?fieldManager=gitops&force=true", body, content_type=APPLY
+    )
     talk.ask("delete", "DELETE", mine)
     assert made["spec"]["clusterIP"]

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 from peers.recording import MERGE_PATCH, TABLE, Talk
+
 from scenarios.objects import config_map
 
 
@@ -16,10 +17,8 @@ def watch_events(talk: Talk) -> None:
     talk.quiet("POST", maps, config_map("a", metadata={"labels": {"x": "1"}}))
     talk.quiet("PATCH", f"{maps}/a", {"data": {"b": "1"}}, content_type=MERGE_PATCH)
     talk.quiet("PATCH", f"{maps}/a", {}, content_type=MERGE_PATCH)
-    talk.quiet("PATCH", f"{maps}/a", {"metadata": {"labels": {"x": "2"}}},
-               content_type=MERGE_PATCH)
-    talk.quiet("PATCH", f"{maps}/a", {"metadata": {"labels": {"x": "1"}}},
-               content_type=MERGE_PATCH)
+    talk.quiet("PATCH", f"{maps}/a", {"metadata": {"labels": {"x": "2"}}}, content_type=MERGE_PATCH)
+    talk.quiet("PATCH", f"{maps}/a", {"metadata": {"labels": {"x": "1"}}}, content_type=MERGE_PATCH)
     talk.quiet("DELETE", f"{maps}/a")
     talk.quiet("POST", maps, config_map("b", metadata={"labels": {"x": "1"}}))
     found = talk.watch("all", f"{maps}?resourceVersion={start}", 6)
@@ -30,10 +29,20 @@ def watch_events(talk: Talk) -> None:
     talk.watch("from now", maps, 1)
     talk.watch("from zero", f"{maps}?resourceVersion=0", 1)
     partial = {"Accept": "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"}
-    talk.ask("as metadata", "GET", f"{maps}?watch=1&resourceVersion={start}&timeoutSeconds=1",
-             headers=partial, view=_lines)
-    talk.ask("as tables", "GET", f"{maps}?watch=1&resourceVersion={start}&timeoutSeconds=1",
-             headers={"Accept": TABLE}, view=_tables)
+    talk.ask(
+        "as metadata",
+        "GET",
+        f"{maps}?watch=1&resourceVersion={start}&timeoutSeconds=1",
+        headers=partial,
+        view=_lines,
+    )
+    talk.ask(
+        "as tables",
+        "GET",
+        f"{maps}?watch=1&resourceVersion={start}&timeoutSeconds=1",
+        headers={"Accept": TABLE},
+        view=_tables,
+    )
 
 
 def _lines(body: Any) -> Any:
@@ -42,8 +51,11 @@ def _lines(body: Any) -> Any:
 
 def _tables(body: Any) -> Any:
     return [
-        (each["type"], each["object"].get("columnDefinitions") is not None,
-         [row["cells"] for row in each["object"]["rows"]])
+        (
+            each["type"],
+            each["object"].get("columnDefinitions") is not None,
+            [row["cells"] for row in each["object"]["rows"]],
+        )
         for each in _lines(body)
     ]
 
@@ -53,8 +65,11 @@ def watch_lists(talk: Talk) -> None:
     for name in ("a", "b"):
         talk.quiet("POST", maps, config_map(name))
     query = "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
-    for step, more in (("plain", ""), ("zero", "&resourceVersion=0"),
-                       ("by name", "&fieldSelector=metadata.name=a")):
+    for step, more in (
+        ("plain", ""),
+        ("zero", "&resourceVersion=0"),
+        ("by name", "&fieldSelector=metadata.name=a"),
+    ):
         events = talk.events(f"{maps}?{query}{more}")
         found: list[dict[str, Any]] = []
         for event in islice(events, 10):

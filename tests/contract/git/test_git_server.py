@@ -70,8 +70,8 @@ async def test_large_pushes_arrive_in_chunks_and_too_large_ones_do_not(site: Any
 async def test_access_is_by_token(site: Any, ann: Any, tmp_path: Path) -> None:
     await ann.commit({"a": "1"})
     await ann.git("push", "-q", site.url("team/app", login=site.login), "main")
-    reader = site.tokens.create_token("reader", ["team/*"], False)
-    writer = site.tokens.create_token("writer", ["TEAM/app"], True)
+    reader = site.tokens.create_token("reader", ["team/*"], write=False)
+    writer = site.tokens.create_token("writer", ["TEAM/app"], write=True)
     table = [
         ("", "team/app", False, False),
         ("x:wrong", "team/app", False, False),

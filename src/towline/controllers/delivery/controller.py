@@ -123,7 +123,12 @@ class DeliveryController:
             if delivery.id in self._known:
                 continue
             self._known.add(delivery.id)
-            event = msgspec.json.decode(delivery.event, type=PushEvent)
+            try:
+                event = msgspec.json.decode(delivery.event, type=PushEvent)
+            except msgspec.DecodeError as error:
+                # Written by another version, or damaged: it must not stop the others.
+                await self._store.deliveries.finish(delivery.id, f"unreadable: {error}")
+                continue
             # The engine comes first: it needs nothing from what follows.
             self._applications.on_push(event)
             work = Work("push", f"{delivery.provider}/{delivery.hook}/{event.full_name}", event.ref)

@@ -116,6 +116,8 @@ class RunController:
             await self._apply(decided, specs, group)
         except TowlineError as error:
             _log.warning("runs cannot be scheduled error=%s", error)
+        except Exception:  # noqa: BLE001  # one look; the runs in progress belong to this task
+            _log.exception("runs cannot be scheduled")
 
     async def _apply(
         self, decided: Plan, specs: Mapping[str, PipelineSpec], group: asyncio.TaskGroup

@@ -36,7 +36,6 @@ _FIELDS: dict[GroupResource, frozenset[str]] = {
     GroupResource("", "nodes"): frozenset({"spec.unschedulable"}),
     GroupResource("", "services"): frozenset({"spec.clusterIP", "spec.type"}),
     GroupResource("", "replicationcontrollers"): frozenset({"status.replicas"}),
-    GroupResource("apps", "replicasets"): frozenset({"status.replicas"}),
     GroupResource("batch", "jobs"): frozenset({"status.successful"}),
 }
 _EVENT_NAMES = {"regarding.": "involvedObject.", "reportingController": "reportingComponent"}

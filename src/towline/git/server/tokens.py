@@ -71,7 +71,7 @@ class TokenBook:
         self.admin_token = _admin_token(admin_file)
         self._tokens = _read(scoped_file)
 
-    def create_token(self, name: str, repos: Sequence[str], write: bool) -> str:  # contract
+    def create_token(self, name: str, repos: Sequence[str], *, write: bool) -> str:
         """Makes a token; this is the only time that it is seen.
 
         Args:

@@ -154,7 +154,8 @@ def _selector(selector: Any, labels: Obj) -> Iterator[FieldError]:
 
 
 def _template(template: Obj, *, always: bool, path: str = "spec.template") -> Iterator[FieldError]:
-    yield from check_metadata(template.get("metadata") or {}, f"{path}.metadata")
+    # The path leaves out `metadata`, as the real server's does.
+    yield from check_metadata(template.get("metadata") or {}, path)
     spec = template.get("spec") or {}
     yield from pod_spec_problems(spec, f"{path}.spec")
     policy = spec.get("restartPolicy")

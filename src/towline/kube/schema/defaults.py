@@ -205,6 +205,21 @@ def _cron_job(spec: Obj) -> Obj:
     return {**spec, "jobTemplate": {**job, "spec": _with_template(job.get("spec") or {})}}
 
 
+def _service_object(service: Obj) -> Obj:
+    service = _spec(_service)(service)
+    return change(
+        service,
+        "status",
+        lambda status: change(
+            status, "loadBalancer", lambda given: change_items(given, "ingress", _ingress_point)
+        ),
+    )
+
+
+def _ingress_point(point: Obj) -> Obj:
+    return fill(point, {"ipMode": "VIP"}) if point.get("ip") else point
+
+
 def _service(spec: Obj) -> Obj:
     spec = fill(spec, {"type": "ClusterIP", "sessionAffinity": "None"})
     kind = spec["type"]
@@ -387,7 +402,7 @@ _RULES: dict[tuple[str, str], Callable[[Obj], Obj]] = {
     ("", "PodTemplate"): _with_template,
     ("", "ReplicationController"): _controller,
     ("", "Node"): _node,
-    ("", "Service"): _spec(_service),
+    ("", "Service"): _service_object,
     ("", "Secret"): _secret,
     ("", "Namespace"): _namespace,
     ("", "Endpoints"): _endpoints,

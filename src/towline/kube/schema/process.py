@@ -181,8 +181,7 @@ def _normalize_map(value: dict[str, Any], node: SchemaNode) -> dict[str, Any]:
     child = node.additional_properties
     if child is None:
         return value
-    text = child.type == "string"
-    if text and not child.format:
+    if child.type == "string" and child.format in {None, "", "byte"}:
         if None not in value.values():
             return value
         return {key: below or "" for key, below in value.items()}
