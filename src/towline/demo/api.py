@@ -43,3 +43,10 @@ class TowlineApi:
                 raise TowlineError(f"GET deliveries/{commit[:8]}: HTTP {answer.status}")
             found: dict[str, Any] = await answer.json()
             return found
+
+    async def log(self, run_id: str) -> str:
+        """The log of a run, up to its first 256 KiB."""
+        if self._session is None:
+            raise TowlineError("the API client is not open")
+        async with self._session.get(f"{self._url}/runs/{run_id}/log") as answer:
+            return await answer.text(errors="replace") if answer.status == 200 else ""

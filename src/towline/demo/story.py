@@ -63,6 +63,7 @@ class Story:
         self._forge = str(instance.endpoints["forge"]).rstrip("/")
         self._app = self._repository("flask-app")
         self._manifests = self._repository("manifests")
+        self._told: set[str] = set()
         self.page = ""
 
     async def play(self, report: Report) -> None:
@@ -182,10 +183,18 @@ class Story:
             if delivery["failure"]:
                 raise TowlineError(f"the delivery of {commit[:8]} failed: {delivery['failure']}")
             found.update(delivery)
+            await self._tell_of_stand_ins(delivery["run"]["id"])
             return "ready" in seen
 
         await self._until(check, 300, f"commit {commit[:8]} runs", interval=0.1)
         return found
+
+    async def _tell_of_stand_ins(self, run_id: str) -> None:
+        """A base image that is not the real one must not go unnoticed."""
+        for line in (await self._api.log(run_id)).splitlines():
+            if line.startswith("STAND-IN") and line not in self._told:
+                self._told.add(line)
+                self._say(f"  {line}")
 
     async def _first_response(self, expected: str, probe: Probe | None) -> float:
         self.page = self.page or await self._page_url()
