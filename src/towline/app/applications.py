@@ -72,10 +72,16 @@ class ApplicationViews:
         app = self._application(name)
         if app.get("operation"):
             raise ConflictError("another operation is already in progress")
-        sync: dict[str, Any] = {"prune": prune}
-        source = (app.get("spec") or {}).get("source") or {}
-        sync["revision"] = revision or source.get("targetRevision", "")
-        operation = {"initiatedBy": {"username": user}, "sync": sync}
+        spec = app.get("spec") or {}
+        policy = spec.get("syncPolicy") or {}
+        target = (spec.get("source") or {}).get("targetRevision", "")
+        sync: dict[str, Any] = {"prune": prune, "revision": revision or target}
+        operation: dict[str, Any] = {"initiatedBy": {"username": user}, "sync": sync}
+        # What a request does not say is as the application says.
+        if policy.get("syncOptions"):
+            sync["syncOptions"] = policy["syncOptions"]
+        if policy.get("retry"):
+            operation["retry"] = policy["retry"]
         # The version that was read is a precondition: two starts at once can't both succeed.
         version = app["metadata"]["resourceVersion"]
         await self._patch(name, {"metadata": {"resourceVersion": version}, "operation": operation})

@@ -11,7 +11,6 @@ from towline.lineage.delivery import Delivery, ImageFact, MarkFact, RunFact, joi
 from towline.store import Mark, Run, Store
 
 APPLICATION_MARK = "application"
-_PLAYED_BY_A_PUSH = frozenset({"push", "poll"})
 
 
 class DeliveryViews:
@@ -24,17 +23,13 @@ class DeliveryViews:
         """The latest deliveries, newest first; one that a newer one overtook says so."""
         # Runs that others start are joined to their parents, so more rows than deliveries are read.
         runs = await self._store.runs.list(limit=limit * 4)
-        found = [
-            await self._delivery(run, runs)
-            for run in [run for run in runs if run.trigger in _PLAYED_BY_A_PUSH][:limit]
-        ]
-        return _overtaken(found)
+        return _overtaken([await self._delivery(run, runs) for run in _leading(runs)[:limit]])
 
     async def get(self, commit: str) -> Delivery | None:
         """By commit id, or by its first characters."""
         runs = await self._store.runs.list(limit=200)
-        for run in runs:
-            if run.trigger in _PLAYED_BY_A_PUSH and run.commit.startswith(commit):
+        for run in _leading(runs):
+            if run.commit.startswith(commit):
                 return await self._delivery(run, runs)
         return None
 
@@ -92,6 +87,15 @@ class DeliveryViews:
                 if stage.status == "failure":
                     return f"{child.job} #{child.number}, stage {stage.name}: {stage.message}"
         return ""
+
+
+def _leading(runs: Sequence[Run]) -> list[Run]:
+    """Runs that no other run started; a commit that was built again counts by its last run."""
+    found: dict[tuple[str, str], Run] = {}
+    for run in runs:
+        if run.commit and not run.parent_run:
+            found.setdefault((run.pipeline, run.commit), run)
+    return list(found.values())
 
 
 def _facts(marks: Mapping[str, Mark]) -> dict[str, MarkFact]:

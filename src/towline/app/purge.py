@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import subprocess
 from pathlib import Path
 
 from towline.app.drydock import DrydockProcess
@@ -29,11 +30,23 @@ def purge(path: Path) -> None:
             asyncio.run(_remove_containers(path))
     finally:
         folder.close()
-    mounted = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
-    held = [mount for mount in mounted if Path(mount).is_relative_to(path)]
-    if held:
-        raise TowlineError(f"still mounted: {', '.join(held[:3])}", hint="umount them, try again")
+    _unmount(path)
     shutil.rmtree(path)
+
+
+def _unmount(path: Path) -> None:
+    """Unmounts what a killed build or container left; the innermost first."""
+    for mount in sorted(_mounts(path), key=len, reverse=True):
+        subprocess.run(["umount", mount], capture_output=True, timeout=30, check=False)
+    if held := _mounts(path):
+        raise TowlineError(f"still mounted: {', '.join(held[:3])}", hint="umount them, try again")
+
+
+def _mounts(path: Path) -> list[str]:
+    # A mount point with blanks is written with octal escapes.
+    listed = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    found = [mount.encode().decode("unicode_escape") for mount in listed]
+    return [mount for mount in found if Path(mount).is_relative_to(path)]
 
 
 async def _remove_containers(path: Path) -> None:

@@ -45,13 +45,18 @@ def main() -> int:
         report.error = report.error or "interrupted"
     except TowlineError as error:
         report.error = str(error)
+    for problem in _conclude(arguments, report):
+        say(f"demo: problem: {problem}")
+    return 0 if report.ok else 1
+
+
+def _conclude(arguments: argparse.Namespace, report: Report) -> list[str]:
+    """Judges, and writes the report where it is wanted; returns what is wrong."""
     problems = report.judge()
     report.ok = not problems
     if arguments.report:
         arguments.report.write_bytes(report.json() + b"\n")
-    for problem in problems:
-        say(f"demo: problem: {problem}")
-    return 0 if report.ok else 1
+    return problems
 
 
 async def _run(arguments: argparse.Namespace, report: Report) -> None:
@@ -71,7 +76,10 @@ async def _run(arguments: argparse.Namespace, report: Report) -> None:
             interrupt = group.create_task(_cancel_on(stopped, playing))
             await asyncio.wait([playing])
             interrupt.cancel()
-        if not report.error and sys.stdout.isatty() and not os.environ.get("CI"):
+        if playing.cancelled():
+            report.error = "interrupted"
+        elif not report.error and sys.stdout.isatty() and not os.environ.get("CI"):
+            _conclude(arguments, report)
             say("\nTowline stays up: press Ctrl-C to stop it and everything it started.")
             await stopped.wait()
     except TowlineError as error:

@@ -34,10 +34,12 @@ class Instance:
         Raises:
             TowlineError: When it ends or does not become ready in time; the log's end is shown.
         """
-        self.data.mkdir(parents=True, exist_ok=True)
+        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self.data / "endpoints.json"
         path.unlink(missing_ok=True)
-        log = (self.data / "up.log").open("ab")
+        # The log shows the first password: for its owner only.
+        handle = os.open(self.data / "up.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        log = os.fdopen(handle, "ab")
         try:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,

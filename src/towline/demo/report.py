@@ -92,8 +92,11 @@ class Report(msgspec.Struct, kw_only=True):
         return problems
 
     def json(self) -> bytes:
-        """The report for scripts."""
-        return msgspec.json.format(msgspec.json.encode(self), indent=2)
+        """The report for scripts; `error` is there only when there is one."""
+        content = msgspec.to_builtins(self)
+        if not self.error:
+            del content["error"]
+        return msgspec.json.format(msgspec.json.encode(content), indent=2)
 
     def table(self) -> str:
         """The stages of both pushes side by side."""

@@ -1,4 +1,4 @@
-"""A scenario's conversation with one server, kept in a form in which two servers can be compared."""
+"""A scenario's conversation with one server, in a form in which two servers can be compared."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def _normal_text(value: str, key: str) -> str:
         return "<version>"
     if key in ("continue", "storageVersionHash"):
         return f"<{key}>" if value else value
-    if key in ("clusterIP", "clusterIPs") and _ADDRESS.fullmatch(value):
+    if key in ("clusterIP", "clusterIPs", "cells") and _ADDRESS.fullmatch(value):
         return "<address>"
     if key == "cells" and _AGE.fullmatch(value):
         return "<age>"

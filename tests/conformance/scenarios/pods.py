@@ -72,11 +72,12 @@ def pod_changes(talk: Talk) -> None:
         ("deadline", {"spec": {"activeDeadlineSeconds": 100}}),
         ("longer deadline", {"spec": {"activeDeadlineSeconds": 200}}),
         ("toleration", {"spec": {"tolerations": [{"key": "n", "operator": "Exists"}]}}),
-        ("node", {"spec": {"nodeName": "n"}}),
         ("restart", {"spec": {"restartPolicy": "Never"}}),
         ("status", {"status": {"phase": "Running"}}),
     ):
         talk.ask(step, "PATCH", mine, patch, content_type=STRATEGIC_PATCH)
+    node = {"spec": {"nodeName": "n"}}
+    talk.ask("node", "PATCH", f"{mine}?dryRun=All", node, content_type=STRATEGIC_PATCH)
     status = {
         "phase": "Running",
         "podIP": "10.0.0.1",

@@ -144,12 +144,15 @@ def cells_of_kinds(talk: Talk) -> None:
         "limitranges": [],
         "resourcequotas": [],
         "events": [],
-        "apps/v1/controllerrevisions": [{"metadata": {"name": "a"}, "revision": 2}],
+        "apps/v1/controllerrevisions": [{"metadata": {"name": "a"}, "revision": 2, "data": {}}],
     }
     for resource, bodies in created.items():
         path = talk.path(resource)
         for body in bodies:
             assert talk.quiet("POST", path, body).status == 201, (resource, body)
+        if resource == "events":
+            # The real server's own upkeep may report here.
+            path += "?fieldSelector=reason=none"
         talk.ask(resource, "GET", path, accept=TABLE, view=_cells)
 
 

@@ -51,11 +51,11 @@ def _lines(body: Any) -> Any:
 
 def _tables(body: Any) -> Any:
     return [
-        (
-            each["type"],
-            each["object"].get("columnDefinitions") is not None,
-            [row["cells"] for row in each["object"]["rows"]],
-        )
+        {
+            "type": each["type"],
+            "columns": each["object"].get("columnDefinitions") is not None,
+            "rows": [{"cells": row["cells"]} for row in each["object"]["rows"]],
+        }
         for each in _lines(body)
     ]
 

@@ -155,7 +155,7 @@ def test_jobs() -> None:
     assert cells("batch", "Job", spec={"parallelism": 3}, status={})["Completions"] == "0/1 of 3"
     assert cells("batch", "Job", spec={}, status={"startTime": CREATED})["Duration"] == "60m"
     found = cells("batch", "CronJob", spec={"schedule": "* * * * *"}, status={})
-    assert (found["Suspend"], found["Active"], found["Last Schedule"]) == (False, 0, "<none>")
+    assert (found["Suspend"], found["Active"], found["Last Schedule"]) == ("False", 0, "<none>")
 
 
 def test_network_kinds() -> None:

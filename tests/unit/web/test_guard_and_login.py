@@ -131,6 +131,7 @@ async def test_sessions_are_stored_as_digests_only(site: Any) -> None:
         {"origin": "null"},
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
+        {"sec-fetch-site": "cross-site", "origin": "http://towline.test"},
     ],
 )
 async def test_s50_a_write_with_a_cookie_from_another_site_is_refused(
@@ -145,6 +146,21 @@ async def test_s50_a_write_with_a_cookie_from_another_site_is_refused(
     own = await site.call("POST", path, b"{}", headers=cookie | {"origin": "http://towline.test"})
     assert own.status == 200
     assert site.applications.synced == [("app", "admin", "", False)]
+
+
+async def test_a_browser_logs_in_by_the_form_with_the_headers_that_chromium_sends(
+    site: Any,
+) -> None:
+    page = await site.call("GET", "/login")
+    assert page.headers["referrer-policy"] == "no-referrer"
+    headers = {"origin": "null", "sec-fetch-site": "same-origin", "sec-fetch-mode": "navigate"}
+    body = f"username=admin&password={PASSWORD.replace(' ', '+')}".encode()
+    answer = await site.call("POST", "/login", body, headers=headers)
+    assert answer.status == 303
+    assert "set-cookie" in answer.headers
+    cookie = {"cookie": answer.headers["set-cookie"].split(";")[0]}
+    assert (await site.call("POST", "/logout", b"", headers=headers | cookie)).status == 303
+    assert (await site.call("GET", "/", headers=cookie)).status == 401
 
 
 @pytest.mark.parametrize(

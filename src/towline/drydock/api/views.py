@@ -76,7 +76,7 @@ class Viewer:
 
     def bookmark(self, revision: int, annotations: dict[str, str]) -> Obj:
         """An object that says no more than how far a watch has come."""
-        meta: Obj = {"resourceVersion": str(revision), "creationTimestamp": None}
+        meta: Obj = {"resourceVersion": str(revision)}
         if annotations:
             meta["annotations"] = annotations
         match self._form.convert:

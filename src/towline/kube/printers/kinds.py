@@ -129,7 +129,7 @@ def _cron_job(obj: Obj, now: Moment) -> list[Any]:
         name_of(obj),
         spec.get("schedule", ""),
         spec.get("timeZone") or NONE,
-        bool(spec.get("suspend")),
+        "True" if spec.get("suspend") else "False",
         len(status.get("active") or ()),
         age(last, now) if last else NONE,
         age_of(obj, now),
