@@ -68,5 +68,5 @@ async def test_a_refused_connection_is_a_failure() -> None:
     port = port_of(server)
     server.close()
     await server.wait_closed()
-    with pytest.raises(OSError, match="refused|Connect"):
+    with pytest.raises(OSError, match=r"refused|Connect"):
         await get("127.0.0.1", port, "/")
