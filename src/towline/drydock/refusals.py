@@ -72,6 +72,7 @@ def method_not_allowed() -> ApiError:
     return ApiError(
         "the server does not allow this method on the requested resource",
         reason="MethodNotAllowed",
+        details={},
     )
 
 

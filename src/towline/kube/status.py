@@ -32,7 +32,7 @@ class ApiError(TowlineError):
     Attributes:
         code: HTTP status.
         reason: Machine-readable reason such as `NotFound`; may be empty.
-        details: The Status object's `details`.
+        details: The Status object's `details`; an empty map given to the constructor is shown.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class ApiError(TowlineError):
         self.reason = reason
         self.code = code or CODES.get(reason, 500)
         self.details = details or {}
+        self._empty_details = details == {}
 
     def status(self) -> dict[str, Any]:
         """The Status object that a client gets."""
@@ -59,7 +60,7 @@ class ApiError(TowlineError):
         }
         if self.reason:
             body["reason"] = self.reason
-        if self.details:
+        if self.details or self._empty_details:
             body["details"] = self.details
         body["code"] = self.code
         return body

@@ -54,7 +54,7 @@ def change_items(obj: Obj, key: str, edit: Callable[[Any], Any]) -> Obj:
     before = obj.get(key)
     if not isinstance(before, list) or not before:
         return obj
-    after = [edit(item) for item in before]
+    after = [edit({} if item is None else item) for item in before]
     if all(a is b for a, b in zip(after, before, strict=True)):
         return obj
     return {**obj, key: after}
