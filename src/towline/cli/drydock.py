@@ -23,7 +23,19 @@ def command() -> None:
     show_default=True,
 )
 @click.option("--listen", default="127.0.0.1:0", show_default=True, metavar="HOST:PORT")
-@click.option("--node", type=click.Choice(["podman", "none"]), default="podman", show_default=True)
+@click.option(
+    "--node",
+    type=click.Choice(["podman", "simulated", "none"]),
+    default="podman",
+    show_default=True,
+)
+@click.option(
+    "--nodes",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="How many nodes are simulated.",
+)
 @click.option("--sync", type=click.Choice(["full", "normal"]), default="full", show_default=True)
 @click.option("--mirror", multiple=True, metavar="HOST=LOCATION", help="Registry mirror for pulls.")
 @click.option("--stop-containers", is_flag=True, help="Remove pods' containers at a clean stop.")
@@ -32,6 +44,7 @@ def serve(
     data: Path,
     listen: str,
     node: str,
+    nodes: int,
     sync: str,
     mirror: tuple[str, ...],
     *,
@@ -57,7 +70,8 @@ def serve(
         host=host,
         port=port,
         node=node,
-        node_options=options if node != "none" else {},
+        nodes=nodes,
+        node_options=options if node == "podman" else {},
         sync=sync,
     )
     uvloop.run(serve_until_signal(config, ready=lambda url: click.echo(f"ready {url}")))

@@ -14,9 +14,11 @@ Obj = dict[str, Any]
 MANAGER = "drydock"
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 ROOT_CA = "kube-root-ca.crt"
+STORAGE_CLASS = "standard"
 _NAMESPACES = GroupResource("", "namespaces")
 _SERVICES = GroupResource("", "services")
 _CONFIG_MAPS = GroupResource("", "configmaps")
+_STORAGE_CLASSES = GroupResource("storage.k8s.io", "storageclasses")
 _ENDPOINTS = GroupResource("", "endpoints")
 _SLICES = GroupResource("discovery.k8s.io", "endpointslices")
 _LABELS = {"component": "apiserver", "provider": "kubernetes"}
@@ -64,6 +66,21 @@ async def ensure_defaults(
         "ports": [{"name": "https", "port": port, "protocol": "TCP"}],
     }
     await _ensure(registry, _SLICES, slice_)
+    await _ensure_storage_class(registry)
+
+
+async def _ensure_storage_class(registry: Registry) -> None:
+    """Creates the default class of volumes; one that somebody changed or replaced is theirs."""
+    if registry.objects(_STORAGE_CLASSES):
+        return
+    standard = _object("storage.k8s.io/v1", "StorageClass", "", STORAGE_CLASS)
+    standard["metadata"]["annotations"] = {"storageclass.kubernetes.io/is-default-class": "true"}
+    standard |= {
+        "provisioner": "drydock.io/local-path",
+        "reclaimPolicy": "Delete",
+        "volumeBindingMode": "WaitForFirstConsumer",
+    }
+    await _ensure(registry, _STORAGE_CLASSES, standard)
 
 
 async def _free_changed_address(registry: Registry, address: str) -> None:

@@ -14,10 +14,11 @@ import logging
 import os
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import SystemRandom
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 import uvicorn
@@ -28,20 +29,33 @@ from towline.drydock.admission.services import ServicePlan
 from towline.drydock.api import pki
 from towline.drydock.api.app import ApiServer
 from towline.drydock.api.auth import TokenFile
+from towline.drydock.api.connection import Connection
+from towline.drydock.api.exec_port import PodExec
 from towline.drydock.api.health import Health
 from towline.drydock.api.podlogs import PodLogs
 from towline.drydock.api.resources import Resources
+from towline.drydock.api.websocket import websocket_connection
+from towline.drydock.auth.access import Access, open_access
+from towline.drydock.auth.bootstrap import ensure_roles
 from towline.drydock.bootstrap import ensure_defaults
 from towline.drydock.registry import Registry
 from towline.drydock.storage import Store
 from towline.errors import SettingsError, TowlineError
 from towline.kube.schema.catalog import load_catalog
 
+if TYPE_CHECKING:
+    from towline.drydock.control.controller import Controller
+    from towline.drydock.control.volumes import Folders
+
+T = TypeVar("T", bound=msgspec.Struct)
+
 _log = logging.getLogger("towline.drydock")
 
 _KEEP_ALIVE_SECONDS = 120
 _DRAIN_SECONDS = 1
 _BACKLOG = 1024
+_MAX_MESSAGE = 32 << 20
+_PING_SECONDS = 10.0
 
 
 class DrydockConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +68,8 @@ class DrydockConfig(msgspec.Struct, frozen=True, kw_only=True):
         port: Port to listen on; 0 for a free one, which later starts use again.
         service_cidr: Cluster IPs; empty for the node's network plan or 10.96.0.0/16 without one.
         pod_cidr: Pod addresses; empty for the node's network plan.
-        node: `podman` or `none`.
+        node: `podman`, `simulated` or `none`.
+        nodes: How many nodes are simulated.
         node_options: Fields of the node's options, such as `registry_mirrors`.
         sync: `full` or `normal` durability of the state.
     """
@@ -66,6 +81,7 @@ class DrydockConfig(msgspec.Struct, frozen=True, kw_only=True):
     service_cidr: str = ""
     pod_cidr: str = ""
     node: str = "none"
+    nodes: int = 1
     node_options: dict[str, Any] = {}
     sync: str = "full"
 
@@ -102,10 +118,13 @@ async def serve(
         identity = pki.ensure_identity(config.data_dir / "pki", names, clock.now())
         store = Store.open(config.data_dir / "state.db", clock, sync=config.sync)
         try:
-            registry = Registry(store, load_catalog(), clock, SystemRandom(), node.services)
+            registry = Registry(
+                store, load_catalog(), clock, SystemRandom(), node.services, accounts=True
+            )
             await ensure_defaults(
                 registry, node.services, host=host, port=port, ca=identity.ca.read_text()
             )
+            await ensure_roles(registry)
             cluster = _Cluster(
                 config,
                 registry,
@@ -125,10 +144,10 @@ class _Plan(msgspec.Struct, frozen=True):
 
 
 def _make_plan(config: DrydockConfig) -> _Plan:
-    if config.node == "none":
+    if config.node in ("none", "simulated"):
         return _Plan(ServicePlan(config.service_cidr or "10.96.0.0/16"))
     if config.node != "podman":
-        raise SettingsError(f"node: {config.node!r} is neither podman nor none")
+        raise SettingsError(f"node: {config.node!r} is none of podman, simulated, none")
     # The node's parts are loaded only when there is a node.
     from towline.drydock.network.plan import plan  # noqa: PLC0415
 
@@ -154,6 +173,7 @@ class _Cluster:
         self._config = config
         self._registry = registry
         self._tokens = tokens
+        self._access: Access = open_access(registry, tokens, config.data_dir / "pki", clock)
         self._identity = identity
         self._listener = listener
         self._clock = clock
@@ -163,12 +183,23 @@ class _Cluster:
         from towline.drydock.control import run_controllers  # noqa: PLC0415
 
         node = self._make_node(plan)
-        server = self._make_server(node.logs if node is not None else None)
+        server = self._make_server(
+            node.logs if node is not None else None,
+            # Simulated nodes have no processes.
+            getattr(node, "processes", None),
+        )
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve(sockets=[self._listener]))
             upkeep = [
                 group.create_task(self._registry.run()),
-                group.create_task(run_controllers(self._registry, self._clock)),
+                group.create_task(
+                    run_controllers(
+                        self._registry,
+                        self._clock,
+                        *self._access_controllers(),
+                        folders=self._claim_folders(),
+                    )
+                ),
             ]
             try:
                 await self._started(server, serving)
@@ -184,6 +215,23 @@ class _Cluster:
                 self._registry.store.end_watches()
                 server.should_exit = True
                 await asyncio.wait([serving], timeout=2 * _DRAIN_SECONDS)
+
+    def _claim_folders(self) -> Folders | None:
+        if self._config.node == "none":
+            return None
+        from towline.drydock.node.volume_claims import ClaimFolders  # noqa: PLC0415
+
+        return ClaimFolders(self._node_dir / "claims")
+
+    @property
+    def _node_dir(self) -> Path:
+        return (self._config.data_dir / "node").resolve()
+
+    def _access_controllers(self) -> tuple[Controller, ...]:
+        from towline.drydock.auth.controllers import RoleAggregation, TokenSecrets  # noqa: PLC0415
+
+        tokens = TokenSecrets(self._registry, self._access.tokens)
+        return RoleAggregation(self._registry), tokens
 
     async def _started(self, server: uvicorn.Server, serving: asyncio.Task[None]) -> None:
         while not server.started:
@@ -208,41 +256,54 @@ class _Cluster:
         ready(url)
 
     def _make_node(self, plan: _Plan) -> Any:
+        if self._config.node == "simulated":
+            return self._make_simulation()
         if plan.network is None:
             return None
         from towline.drydock.node import Node  # noqa: PLC0415
         from towline.drydock.node.options import NodeOptions  # noqa: PLC0415
 
         options = {
-            "data_dir": (self._config.data_dir / "node").resolve(),
+            "data_dir": self._node_dir,
             "network": plan.network,
             "api_host": self._config.host,
             "api_port": self._port,
             **self._config.node_options,
         }
-        unknown = sorted(options.keys() - set(NodeOptions.__struct_fields__))
-        if unknown:
-            raise SettingsError(f"node_options: unknown: {', '.join(unknown)}")
-        try:
-            converted = msgspec.convert(options, NodeOptions, strict=False, dec_hook=_as_path)
-        except msgspec.ValidationError as error:
-            raise SettingsError(f"node_options: {error}") from error
-        return Node(self._registry, converted, self._clock)
+        return Node(
+            self._registry, _converted(options, NodeOptions), self._clock, self._access.tokens
+        )
 
-    def _make_server(self, logs: PodLogs | None) -> uvicorn.Server:
+    def _make_simulation(self) -> Any:
+        from towline.drydock.node.simulated import (  # noqa: PLC0415
+            SimulatedNodes,
+            SimulationOptions,
+        )
+
+        options = {"nodes": self._config.nodes, **self._config.node_options}
+        return SimulatedNodes(self._registry, _converted(options, SimulationOptions), self._clock)
+
+    def _make_server(self, logs: PodLogs | None, processes: PodExec | None) -> uvicorn.Server:
         rng = SystemRandom()
-        resources = Resources(self._registry, self._tokens, self._clock, rng, logs)
+        resources = Resources(
+            self._registry, self._access, self._clock, rng, logs, processes=processes
+        )
         health = Health(live={}, ready={"store": lambda: not self._registry.store.closed})
         address = f"{self._config.host}:{self._port}"
         app = ApiServer(
-            self._registry, resources, self._tokens, health, clock=self._clock, address=address
+            self._registry, resources, self._access, health, clock=self._clock, address=address
         )
         return _Server(
             uvicorn.Config(
                 app,
                 loop="none",
-                http="httptools",
-                ws="none",
+                http=Connection,
+                ws=cast("Any", websocket_connection),
+                ws_max_size=_MAX_MESSAGE,
+                ws_per_message_deflate=False,
+                ws_ping_interval=_PING_SECONDS,
+                # A client that is busy may answer late; one that is gone is told by the kernel.
+                ws_ping_timeout=None,
                 lifespan="off",
                 log_config=None,
                 access_log=False,
@@ -251,8 +312,25 @@ class _Cluster:
                 timeout_graceful_shutdown=_DRAIN_SECONDS,
                 ssl_certfile=str(self._identity.cert),
                 ssl_keyfile=str(self._identity.key),
+                ssl_ca_certs=str(self._identity.ca),
+                ssl_cert_reqs=ssl.CERT_OPTIONAL,
             )
         )
+
+
+def _converted(options: dict[str, Any], wanted: type[T]) -> T:
+    """The node's options.
+
+    Raises:
+        SettingsError: One is unknown or of the wrong type.
+    """
+    unknown = sorted(options.keys() - set(wanted.__struct_fields__))
+    if unknown:
+        raise SettingsError(f"node_options: unknown: {', '.join(unknown)}")
+    try:
+        return msgspec.convert(options, wanted, strict=False, dec_hook=_as_path)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"node_options: {error}") from error
 
 
 def _as_path(wanted: type, value: Any) -> Any:
@@ -317,7 +395,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kubeconfig", type=Path, help="kubeconfig to write")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=0, help="port to listen on, 0 for a free one")
-    parser.add_argument("--node", choices=("podman", "none"), default="none")
+    parser.add_argument("--node", choices=("podman", "simulated", "none"), default="none")
+    parser.add_argument("--nodes", type=int, default=1, help="how many nodes are simulated")
     parser.add_argument("--sync", choices=("full", "normal"), default="full")
     parser.add_argument("--log-level", default="INFO")
     return parser
@@ -335,6 +414,7 @@ def main() -> None:
         host=args.host,
         port=args.port,
         node=args.node,
+        nodes=args.nodes,
         sync=args.sync,
     )
     try:

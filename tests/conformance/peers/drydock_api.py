@@ -20,6 +20,8 @@ from towline.drydock.api.app import ApiServer
 from towline.drydock.api.auth import TokenFile
 from towline.drydock.api.health import Health
 from towline.drydock.api.resources import Resources
+from towline.drydock.auth.access import open_access
+from towline.drydock.auth.bootstrap import ensure_roles
 from towline.drydock.bootstrap import ensure_defaults
 from towline.drydock.registry import Registry
 from towline.drydock.storage import Store
@@ -30,14 +32,16 @@ async def serve(folder: Path, service_cidr: str) -> None:
     """Serves until the process is asked to end."""
     clock, rng, plan = SystemClock(), SystemRandom(), ServicePlan(service_cidr)
     store = Store.open(folder / "state.db", clock, sync="normal")
-    registry = Registry(store, load_catalog(), clock, rng, plan)
+    registry = Registry(store, load_catalog(), clock, rng, plan, accounts=True)
     tokens = TokenFile(folder / "tokens.csv")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         host, port = listener.getsockname()
         await ensure_defaults(registry, plan, host=host, port=port, ca="")
-        resources = Resources(registry, tokens, clock, rng, None)
+        await ensure_roles(registry)
+        access = open_access(registry, tokens, folder, clock)
+        resources = Resources(registry, access, clock, rng, None)
         health = Health(live={}, ready={"store": lambda: not store.closed})
-        app = ApiServer(registry, resources, tokens, health, clock=clock, address=f"{host}:{port}")
+        app = ApiServer(registry, resources, access, health, clock=clock, address=f"{host}:{port}")
         server = uvicorn.Server(
             uvicorn.Config(
                 app, http="httptools", ws="none", lifespan="off", log_config=None, access_log=False

@@ -8,6 +8,7 @@ from types import ModuleType
 from peers.recording import Talk
 
 from scenarios import (
+    access,
     applying,
     bodies,
     configuration,
@@ -38,6 +39,7 @@ def _of(module: ModuleType) -> list[Scenario]:
 SCENARIOS: tuple[Scenario, ...] = tuple(
     scenario
     for module in (
+        access,
         applying,
         bodies,
         configuration,

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ import pytest
 class Server:
     """The cluster as a child process."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
+        self.options = options
         self.kubeconfig = folder / "kubeconfig"
         self.process: subprocess.Popen[str] | None = None
         self.url = ""
@@ -35,6 +36,7 @@ class Server:
                 str(self.kubeconfig),
                 "--log-level",
                 "WARNING",
+                *self.options,
             ],
             stdout=subprocess.PIPE,
             text=True,
@@ -118,3 +120,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def kubectl(server: Server) -> Kubectl:
     return Kubectl(server)
+
+
+@pytest.fixture(scope="module")
+def make_server(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Server]:
+    """Makes servers with options of their own; whoever asks starts and stops them."""
+    return lambda *options: Server(tmp_path_factory.mktemp("drydock"), *options)
+
+
+@pytest.fixture(scope="module")
+def make_kubectl() -> Callable[[Server], Kubectl]:
+    return Kubectl

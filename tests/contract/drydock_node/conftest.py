@@ -18,11 +18,14 @@ import pytest_asyncio
 
 from towline.aio.clock import SystemClock
 from towline.drydock.admission.services import ServicePlan
+from towline.drydock.auth.keys import SigningKey
+from towline.drydock.auth.tokens import AccountTokens
 from towline.drydock.bootstrap import ensure_defaults
 from towline.drydock.control import run_controllers
 from towline.drydock.network import plan
 from towline.drydock.node import Node, NodeOptions
 from towline.drydock.node.engine import engine_paths
+from towline.drydock.node.volume_claims import ClaimFolders
 from towline.drydock.registry import Registry
 from towline.drydock.storage import Store
 from towline.kube.refs import GroupResource
@@ -90,19 +93,22 @@ class NodeCluster:
         self._store = Store.open(folder / "state.db", self._clock, sync="normal")
         self.registry = Registry(self._store, load_catalog(), self._clock, Random(1), services)
         self._services = services
-        self.node = Node(self.registry, self.options, self._clock)
+        self.tokens = AccountTokens(SigningKey(folder / "sa.key"), self.registry.get, self._clock)
+        self.node = Node(self.registry, self.options, self._clock, self.tokens)
 
     async def start(self) -> None:
         await ensure_defaults(self.registry, self._services, host="127.0.0.1", port=6443, ca="")
         self._tasks = [
             asyncio.create_task(self.registry.run()),
-            asyncio.create_task(run_controllers(self.registry, self._clock)),
+            asyncio.create_task(
+                run_controllers(self.registry, self._clock, folders=ClaimFolders(self.claims))
+            ),
         ]
         await self.start_node()
         await asyncio.to_thread(self.podman, "import", "-c", "ENV PATH=/bin", self._image, IMAGE)
 
     async def start_node(self) -> None:
-        self.node = Node(self.registry, self.options, self._clock)
+        self.node = Node(self.registry, self.options, self._clock, self.tokens)
         self.running = asyncio.create_task(self.node.run())
         await self.until(lambda: self.registry.get(GroupResource("", "nodes"), "", "drydock"))
 
@@ -117,6 +123,11 @@ class NodeCluster:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._store.close()
+
+    @property
+    def claims(self) -> Path:
+        """Folder of the volumes that the cluster makes."""
+        return self.options.data_dir / "claims"
 
     def podman(self, *arguments: Any) -> str:
         paths = engine_paths(self.options.data_dir / "engine")

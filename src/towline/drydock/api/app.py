@@ -12,16 +12,32 @@ from typing import Any
 import orjson
 
 from towline.aio.clock import Clock
-from towline.drydock.api.auth import TokenFile
 from towline.drydock.api.discovery import Discovery
 from towline.drydock.api.health import Health, version_document
-from towline.drydock.api.messages import Answer, Receive, Request, Response, Send, Stream
+from towline.drydock.api.messages import (
+    Answer,
+    Receive,
+    Request,
+    Response,
+    Send,
+    Stream,
+    Upgrade,
+)
 from towline.drydock.api.negotiate import clauses, wants_aggregated
 from towline.drydock.api.openapi import OpenApi
 from towline.drydock.api.openapi_v2 import ACCEPTED, CONTENT_TYPE, OpenApiV2
-from towline.drydock.api.resources import Resources
+from towline.drydock.api.resources import UPGRADED, Resources
 from towline.drydock.api.route import group_version, resolve, segments
-from towline.drydock.refusals import method_not_allowed, unknown_resource
+from towline.drydock.api.websocket import (
+    WebSocket,
+    check_origin,
+    gone_event,
+    refusing,
+    upgrade_request,
+)
+from towline.drydock.auth import issuer
+from towline.drydock.auth.access import Access
+from towline.drydock.refusals import bad_request, method_not_allowed, unknown_resource
 from towline.drydock.registry import Registry
 from towline.kube.status import ApiError
 
@@ -29,6 +45,7 @@ _log = logging.getLogger("towline.drydock.api")
 
 _COMPRESS_ABOVE = 128 * 1024
 _HEALTH = ("healthz", "livez", "readyz")
+_PAGES = (".well-known/openid-configuration", "openapi/v3", "openid/v1/jwks", "version")
 _TEXT = "text/plain; charset=utf-8"
 _NO_PAGE = Response(b"404 page not found\n", status=404, content_type=_TEXT)
 
@@ -39,7 +56,7 @@ class ApiServer:
     Args:
         registry: Where objects are.
         resources: Answers requests for resources.
-        tokens: Who may ask.
+        access: Who may ask for what.
         health: What is ready.
         clock: For request ids.
         address: `host:port` for discovery.
@@ -49,7 +66,7 @@ class ApiServer:
         self,
         registry: Registry,
         resources: Resources,
-        tokens: TokenFile,
+        access: Access,
         health: Health,
         *,
         clock: Clock,
@@ -57,7 +74,8 @@ class ApiServer:
     ) -> None:
         self._kinds = registry.kinds
         self._resources = resources
-        self._tokens = tokens
+        self._access = access
+        self._address = address
         self._health = health
         self._clock = clock
         self._discovery = Discovery(registry.kinds, address)
@@ -67,10 +85,16 @@ class ApiServer:
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Serves one request."""
-        if scope["type"] != "http":
+        plain = send
+        if scope["type"] == "http":
+            request = Request(scope, receive)
+        elif scope["type"] == "websocket":
+            request, send = upgrade_request(scope, receive), refusing(plain)
+        else:
             return
-        request = Request(scope, receive)
         try:
+            if request.subprotocols is not None:
+                check_origin(request)
             answer = await self._answer(request)
         except ApiError as error:
             answer = _refused(error)
@@ -80,6 +104,8 @@ class ApiServer:
             answer = _refused(ApiError(text, reason="InternalError"))
         if isinstance(answer, Response):
             await self._send(request, answer, send)
+        elif isinstance(answer, Upgrade):
+            await _upgrade(answer, WebSocket(receive, plain, gone_event(scope)))
         else:
             await self._stream(request, answer, send)
 
@@ -90,13 +116,11 @@ class ApiServer:
             return self._health.answer(path, request)
         if root == "version":
             return Response(self._version)
-        request.user = self._tokens.authenticate(request.header(b"authorization"))
-        if request.user is None:
-            raise ApiError("Unauthorized", reason="Unauthorized")
+        user = self._access.admit(request, path)
         if root == "openapi":
             return await self._openapi_answer(request, path)
         if root not in ("api", "apis"):
-            return self._index() if root == "" else _NO_PAGE
+            return self._index() if root == "" else self._issuer(path)
         found = group_version(path)
         if found is None or not found[2]:
             return self._discovered(request, path)
@@ -106,14 +130,19 @@ class ApiServer:
             if group not in self._kinds.groups():
                 return _NO_PAGE
             raise unknown_resource()
-        return await self._resources.answer(request, target, request.user)
+        if request.subprotocols is not None and target.subresource not in UPGRADED:
+            raise bad_request("WebSockets are only opened for " + ", ".join(UPGRADED))
+        return await self._resources.answer(request, target, user)
+
+    def _issuer(self, path: tuple[str, ...]) -> Response:
+        return issuer.document(path, self._access.tokens.key, self._address) or _NO_PAGE
 
     def _index(self) -> Response:
         groups = self._kinds.groups()
         paths = [
             *(f"/api/{v}" for v in groups.get("", [])),
             *(f"/apis/{g}/{v}" for g, versions in groups.items() if g for v in versions),
-            *(f"/{name}" for name in (*_HEALTH, "openapi/v3", "version")),
+            *(f"/{name}" for name in (*_HEALTH, *_PAGES)),
         ]
         return Response(orjson.dumps({"paths": paths}))
 
@@ -223,6 +252,14 @@ class ApiServer:
             (b"content-type", content_type.encode()),
             (b"audit-id", self._clock.uuid().encode()),
         ]
+
+
+async def _upgrade(answer: Upgrade, socket: WebSocket) -> None:
+    try:
+        await socket.accept(answer.protocol)
+        await answer.serve(socket)
+    except ConnectionError:
+        _log.debug("client went away")
 
 
 async def _pump(answer: Stream, send: Send) -> None:

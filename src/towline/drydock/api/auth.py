@@ -8,11 +8,10 @@ import os
 import secrets
 from pathlib import Path
 
-from towline.drydock.api.messages import User
+from towline.drydock.auth.user import AUTHENTICATED, MASTERS, User
 from towline.errors import SettingsError
 
-ADMIN_GROUP = "system:masters"
-_AUTHENTICATED = "system:authenticated"
+ADMIN_GROUP = MASTERS
 
 
 def _digest(token: str) -> bytes:
@@ -48,7 +47,7 @@ class TokenFile:
         groups = tuple(each.strip() for each in row[3].split(",")) if len(row) > 3 else ()
         if ADMIN_GROUP in groups and not self.admin_token:
             self.admin_token = token
-        self._users[_digest(token)] = User(name, (*groups, _AUTHENTICATED), uid)
+        self._users[_digest(token)] = User(name, (*groups, AUTHENTICATED), uid)
 
     def user(self, token: str) -> User | None:
         """The user behind a token, or None.

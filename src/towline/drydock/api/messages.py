@@ -4,34 +4,26 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-import msgspec
-
+from towline.drydock.auth.attributes import Attributes
+from towline.drydock.auth.user import User
 from towline.kube.status import ApiError
+
+if TYPE_CHECKING:
+    from towline.drydock.api.websocket import WebSocket
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+CERTIFIED = "certified"
+"""Where in a connection's state its authenticated user is."""
 
 MAX_BODY = 3 << 20
 MAX_QUERY_FIELDS = 256
 _TRUE = frozenset({"true", "True", "TRUE", "1", "t", "T"})
 _FALSE = frozenset({"false", "False", "FALSE", "0", "f", "F", ""})
-
-
-class User(msgspec.Struct, frozen=True):
-    """Who asks.
-
-    Attributes:
-        name: User name.
-        groups: Group names.
-        uid: Identifier, may be empty.
-    """
-
-    name: str
-    groups: tuple[str, ...] = ()
-    uid: str = ""
 
 
 @lru_cache(maxsize=512)
@@ -55,17 +47,37 @@ class Request:
         method: In capitals.
         path: Decoded path.
         headers: By lower-case name; the last one wins.
+        pairs: All headers, in order.
+        asked: What authorization was asked for the request; set by it.
+        certified: Who the client's certificate stands for, None without one.
         user: Who asks; set by authentication.
+        subprotocols: What a client offers that wants a WebSocket; None for a plain request.
     """
 
-    __slots__ = ("_raw_query", "_receive", "headers", "method", "path", "raw_path", "user")
+    __slots__ = (
+        "_raw_query",
+        "_receive",
+        "asked",
+        "certified",
+        "headers",
+        "method",
+        "pairs",
+        "path",
+        "raw_path",
+        "subprotocols",
+        "user",
+    )
 
     def __init__(self, scope: Mapping[str, Any], receive: Receive) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.raw_path: bytes = scope.get("raw_path") or self.path.encode()
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.pairs: list[tuple[bytes, bytes]] = scope["headers"]
+        self.headers: dict[bytes, bytes] = dict(self.pairs)
+        self.certified: User | None = (scope.get("state") or {}).get(CERTIFIED)
         self.user: User | None = None
+        self.asked: Attributes | None = None
+        self.subprotocols: tuple[str, ...] | None = None
         self._raw_query: bytes = scope["query_string"]
         self._receive = receive
 
@@ -190,4 +202,19 @@ class Stream:
         self.content_type = content_type
 
 
-Answer = Response | Stream
+class Upgrade:
+    """An answer that opens a WebSocket.
+
+    Attributes:
+        protocol: The subprotocol, empty for none.
+        serve: Speaks it until it returns; then the connection is closed.
+    """
+
+    __slots__ = ("protocol", "serve")
+
+    def __init__(self, protocol: str, serve: Callable[[WebSocket], Awaitable[None]]) -> None:
+        self.protocol = protocol
+        self.serve = serve
+
+
+Answer = Response | Stream | Upgrade

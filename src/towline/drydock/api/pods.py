@@ -1,4 +1,4 @@
-"""Actions on pods: binding to a node, eviction. Pure edits; the registry writes them."""
+"""Actions on pods: binding to a node. Pure edits; the registry writes them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ from typing import Any
 
 from towline.aio.clock import Clock, rfc3339
 from towline.drydock.refusals import bad_request, conflict
-from towline.drydock.registry import Registry
 from towline.kube.refs import GroupResource
-from towline.kube.selectors import label_selector_of
-from towline.kube.status import ApiError
 
 Obj = dict[str, Any]
 
 _PODS = GroupResource("", "pods")
-_BUDGETS = GroupResource("policy", "poddisruptionbudgets")
 
 
 def bound(pod: Obj, binding: Obj, clock: Clock) -> Obj:
@@ -46,27 +42,3 @@ def scheduled(pod: Obj, clock: Clock) -> Obj:
         "lastTransitionTime": rfc3339(clock.now()),
     }
     return {**status, "conditions": [*others, condition]}
-
-
-def check_eviction(registry: Registry, pod: Obj) -> None:
-    """Refuses an eviction that a disruption budget forbids.
-
-    Raises:
-        ApiError: TooManyRequests.
-    """
-    meta = pod["metadata"]
-    if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed", "Pending"):
-        return
-    for budget in registry.objects(_BUDGETS, meta["namespace"]):
-        selector = label_selector_of((budget.get("spec") or {}).get("selector"))
-        status = budget.get("status") or {}
-        if not selector.matches(meta.get("labels")) or status.get("disruptionsAllowed", 0) > 0:
-            continue
-        name = budget["metadata"]["name"]
-        needs, has = status.get("desiredHealthy", 0), status.get("currentHealthy", 0)
-        message = f"The disruption budget {name} needs {needs} healthy pods and has {has} currently"
-        raise ApiError(
-            "Cannot evict pod as it would violate the pod's disruption budget.",
-            reason="TooManyRequests",
-            details={"causes": [{"reason": "DisruptionBudget", "message": message}]},
-        )

@@ -5,17 +5,24 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from towline.aio.clock import Clock
+import msgspec
+
+from towline.aio.clock import Clock, rfc3339
 from towline.drydock.api import lists, pods, reviews
-from towline.drydock.api.auth import TokenFile
 from towline.drydock.api.decode import decode, duplicate_fields, from_json, from_yaml, media_type
-from towline.drydock.api.messages import Answer, Request, Response, User
+from towline.drydock.api.eviction import evict
+from towline.drydock.api.exec import open_attach, open_exec
+from towline.drydock.api.exec_port import PodExec
+from towline.drydock.api.messages import Answer, Request, Response
 from towline.drydock.api.negotiate import JSON, TABLE, Form, negotiate
 from towline.drydock.api.parameters import delete_options, parse_delete_options, write_options
 from towline.drydock.api.patches import APPLY_PATCH, check_type, editor
 from towline.drydock.api.podlogs import PodLogs, open_logs
+from towline.drydock.api.portforward import open_portforward
 from towline.drydock.api.views import Viewer, encode
 from towline.drydock.api.watch import open_watch
+from towline.drydock.auth.access import Access
+from towline.drydock.auth.user import User
 from towline.drydock.refusals import (
     bad_request,
     method_not_allowed,
@@ -36,7 +43,9 @@ Obj = dict[str, Any]
 _WRITABLE_PARTS = ("status", "scale", "finalize", "ephemeralcontainers", "resize", "approval")
 # Deleting one of these answers with its last state, not only with a Status.
 _SHOWN_WHEN_DELETED = (GroupResource("", "pods"), GroupResource("", "services"))
-_STREAMING = ("exec", "attach", "portforward", "proxy")
+UPGRADED = ("exec", "attach", "portforward")
+"""Parts of pods that are spoken with over a WebSocket."""
+
 _BROWSERS = ("curl", "Wget", "Mozilla/5.0")
 _SCALE_DEFINITION = "io.k8s.api.autoscaling.v1.Scale"
 
@@ -46,26 +55,30 @@ class Resources:
 
     Args:
         registry: Where objects are.
-        tokens: For token reviews.
+        access: Who may do what; answers reviews.
         clock: For ages and timestamps.
         rng: For the length of watches.
         logs: The node's logs, None without a node.
+        processes: The node's processes and ports, None without containers.
     """
 
     def __init__(
         self,
         registry: Registry,
-        tokens: TokenFile,
+        access: Access,
         clock: Clock,
         rng: Random,
         logs: PodLogs | None,
+        *,
+        processes: PodExec | None = None,
     ) -> None:
         self._registry = registry
         self._store = registry.store
-        self._tokens = tokens
+        self._access = access
         self._clock = clock
         self._rng = rng
         self._logs = logs
+        self._processes = processes
         self._catalog: Catalog = registry.kinds.catalog
 
     async def answer(self, request: Request, target: Target, user: User) -> Answer:
@@ -120,11 +133,12 @@ class Resources:
         return Response(body, content_type=form.media, headers=_warned(target))
 
     async def _create(self, request: Request, target: Target) -> Response:
-        options = write_options(request, "CreateOptions")
+        options = self._guarded(request, target, write_options(request, "CreateOptions"))
         body = await self._decoded(request, target, options)
         kind = target.kind
         if kind.namespaced and not target.namespace:
             raise method_not_allowed()
+        await self._registry.account_awaited(kind, target.namespace, body)
         outcome = await settle(self._registry.writes.create(kind, target.namespace, body, options))
         return self._written(request, target, outcome, status=201)
 
@@ -173,7 +187,7 @@ class Resources:
         return record
 
     async def _update(self, request: Request, target: Target) -> Response:
-        options = write_options(request, "UpdateOptions")
+        options = self._guarded(request, target, write_options(request, "UpdateOptions"))
         body = await self._decoded(request, target, options)
         outcome = await settle(self._registry.writes.update(target, body, options))
         return self._written(request, target, outcome, status=201 if outcome.created else 200)
@@ -184,6 +198,7 @@ class Resources:
         check_type(kind, media)
         apply = media == APPLY_PATCH
         options = write_options(request, "PatchOptions", apply=apply)
+        options = self._guarded(request, target, options)
         raw = await request.body()
         writes = self._registry.writes
         if apply and target.subresource != "scale":
@@ -192,6 +207,10 @@ class Resources:
             staged = writes.change(target, self._editor(target, media, raw), options)
         outcome = await settle(staged)
         return self._written(request, target, outcome, status=201 if outcome.created else 200)
+
+    def _guarded(self, request: Request, target: Target, options: WriteOptions) -> WriteOptions:
+        guard = self._access.guard(request, target.kind.resource)
+        return options if guard is None else msgspec.structs.replace(options, guard=guard)
 
     def _editor(self, target: Target, media: str, raw: bytes) -> Any:
         patch = from_yaml(raw) if media == APPLY_PATCH else from_json(raw, "error decoding patch")
@@ -230,7 +249,9 @@ class Resources:
             special = await self._pod_part(request, target)
             if special is not None:
                 return special
-        if name in _STREAMING:
+        if part == "token" and request.method == "POST":
+            return await self._token(request, target)
+        if name == "proxy":
             raise ApiError(f"{kind.plural}/{name} is not implemented", code=501)
         if name not in _WRITABLE_PARTS:
             raise method_not_allowed()
@@ -248,6 +269,12 @@ class Resources:
         match target.subresource, request.method:
             case "log", "GET":
                 return await open_logs(request, self._logs, self._record(target).obj)
+            case "exec", "GET" | "POST":
+                return open_exec(request, self._processes, self._record(target).obj)
+            case "attach", "GET" | "POST":
+                return open_attach(request, self._processes, self._record(target).obj)
+            case "portforward", "GET" | "POST":
+                return open_portforward(request, self._processes, self._record(target).obj)
             case "binding", "POST":
                 binding = await self._object(request)
                 return await self._bind(request, target, binding)
@@ -267,9 +294,8 @@ class Resources:
     async def _evict(self, request: Request, target: Target) -> Response:
         eviction = await self._object(request)
         pod = self._record(target).obj
-        pods.check_eviction(self._registry, pod)
         options = parse_delete_options(eviction.get("deleteOptions") or {}, request)
-        await settle(self._registry.deletes.delete(target, options))
+        await evict(self._registry, target, pod, options, self._clock)
         return _success(target, None, status=201)
 
     async def _object(self, request: Request) -> Obj:
@@ -277,6 +303,12 @@ class Resources:
         if not isinstance(body, dict):
             raise bad_request("the body is not an object")
         return body
+
+    async def _token(self, request: Request, target: Target) -> Response:
+        body = await self._object(request)
+        made = self._access.tokens.request(target.namespace, target.name, body)
+        form = negotiate(request.header(b"accept"))
+        return Response(encode(made, Form(form.media)), status=201, content_type=form.media)
 
     # Kinds that are questions or actions
 
@@ -288,7 +320,7 @@ class Resources:
         if kind.plural == "bindings":
             return await self._bind_by_body(request, target, body)
         said = {"kind": kind.gvk.kind, "apiVersion": kind.gvk.api_version, **body}
-        made = reviews.answer(kind.plural, said, user, self._tokens.user)
+        made = reviews.answer(target, said, user, self._access, rfc3339(self._clock.now()))
         if made is None:
             raise method_not_allowed()
         form = negotiate(request.header(b"accept"))

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from towline.aio.clock import Clock
 from towline.drydock.cluster import Cluster, ClusterEvent, Obj
 from towline.drydock.control.controller import Key, key_of, namespace_terminating, together
+from towline.drydock.control.jobindexes import indexed_pod
 from towline.drydock.control.jobplan import TRACKING, JobPlan, plan
 from towline.drydock.control.ownership import controlled_by, controller_of
 from towline.drydock.control.podtemplate import pod_of
@@ -19,7 +20,7 @@ MAX_NEW_PODS = 500
 
 
 class JobController:
-    """Runs Jobs with NonIndexed completion; Indexed ones are refused with an Event.
+    """Runs Jobs.
 
     Args:
         cluster: What it works on.
@@ -47,10 +48,6 @@ class JobController:
         job = self._cluster.get(JOBS, key.namespace, key.name)
         await self._release_strangers(key, job)
         if job is None or job["metadata"].get("deletionTimestamp"):
-            return None
-        if job["spec"].get("completionMode") == "Indexed":
-            text = "completionMode Indexed is not supported by this cluster"
-            await self._event(job, ("Warning", "Unsupported", text))
             return None
         uid = job["metadata"]["uid"]
         pods = [pod for resource, pod in self._cluster.by_owner(uid) if resource == PODS]
@@ -81,7 +78,7 @@ class JobController:
             [
                 *(self._release(pod) for pod in step.release),
                 *(self._delete(job, pod) for pod in step.delete),
-                *(self._create(job) for _ in range(min(step.create, MAX_NEW_PODS))),
+                *(self._create(job, body) for body in new_pods(job, step)),
                 *(self._event(job, note) for note in step.events),
             ]
         )
@@ -93,13 +90,9 @@ class JobController:
 
         await edit(self._cluster, PODS, pod, write)
 
-    async def _create(self, job: Obj) -> None:
-        template = job["spec"]["template"]
-        finalizers = [*((template.get("metadata") or {}).get("finalizers") or ()), TRACKING]
+    async def _create(self, job: Obj, body: Obj) -> None:
         try:
-            pod = await self._cluster.create(
-                PODS, pod_of(job, template, finalizers=finalizers), manager=CONTROLLER_MANAGER
-            )
+            pod = await self._cluster.create(PODS, body, manager=CONTROLLER_MANAGER)
         except ApiError as error:
             if namespace_terminating(error):
                 return
@@ -119,3 +112,17 @@ class JobController:
         await self._cluster.event(
             job, type_=type_, reason=reason, message=message, component=self.name
         )
+
+
+def new_pods(job: Obj, step: JobPlan) -> list[Obj]:
+    """The pods that a step creates, with the finalizer that keeps them until they are counted."""
+    template = job["spec"]["template"]
+    finalizers = [*((template.get("metadata") or {}).get("finalizers") or ()), TRACKING]
+    count = min(step.create, MAX_NEW_PODS)
+    if job["spec"].get("completionMode") != "Indexed":
+        return [pod_of(job, template, finalizers=finalizers)] * count
+    failures = step.failures or (None,) * len(step.indexes)
+    return [
+        indexed_pod(job, index, failed, finalizers)
+        for index, failed in list(zip(step.indexes, failures, strict=True))[:count]
+    ]

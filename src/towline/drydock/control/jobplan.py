@@ -8,6 +8,7 @@ writes repeats a step without effect.
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -16,6 +17,12 @@ import msgspec
 from towline.aio.clock import parse_rfc3339, rfc3339
 from towline.drydock.cluster import Obj
 from towline.drydock.control import podstate
+from towline.drydock.control.jobindexes import (
+    Indexes,
+    failures_of,
+    index_of,
+    parse_indexes,
+)
 
 TRACKING = "batch.kubernetes.io/job-tracking"
 BACKOFF_BASE = 10.0
@@ -29,6 +36,8 @@ class JobPlan(msgspec.Struct, frozen=True):
         status: The new status, to be written before pods change.
         release: Pods to take the finalizer from.
         create: How many pods to create.
+        indexes: Of an Indexed Job, their completion indexes.
+        failures: Of a Job with a limit per index, how often these indexes failed before.
         delete: Pods to delete.
         finished: True when the Job has ended and only its time to live is left.
         events: (type, reason, message) to record.
@@ -42,6 +51,8 @@ class JobPlan(msgspec.Struct, frozen=True):
     finished: bool
     events: list[tuple[str, str, str]]
     again: float | None
+    indexes: tuple[int, ...] = ()
+    failures: tuple[int, ...] = ()
 
 
 def plan(job: Obj, pods: Sequence[Obj], now: dt.datetime) -> JobPlan:
@@ -83,7 +94,14 @@ class _Planner:
         ]
         self.conditions: list[Obj] = list(self.before.get("conditions") or [])
         self.events: list[tuple[str, str, str]] = []
+        self.indexed = self.spec.get("completionMode") == "Indexed"
+        self.index_limit: int | None = self.spec.get("backoffLimitPerIndex")
+        self.indexes: list[int] = []
+        self.completed = self.failed_indexes = Indexes()
+        self.delayed: set[str] = set()
         self._count()
+        if self.indexed:
+            self._count_indexes()
 
     def _count(self) -> None:
         noted = self.before.get("uncountedTerminatedPods") or {}
@@ -106,6 +124,43 @@ class _Planner:
             self.noted[field] = [*(uid for uid in uids if uid in held), *fresh]
         ready_to_go = {uid for field in noted.values() for uid in field}
         self.release = [pod for pod in self.pods if pod["metadata"]["uid"] in ready_to_go & held]
+
+    def _count_indexes(self) -> None:
+        """Of an Indexed Job, successes are indexes: written down, they need no uids."""
+        bound = int(self.spec.get("completions") or 0)
+        done = parse_indexes(self.before.get("completedIndexes"), bound)
+        new = {index for pod in self._ended_well() if (index := index_of(pod)) is not None}
+        self.completed = done | Indexes(new & set(range(bound)))
+        self.noted["succeeded"] = []
+        self.totals["succeeded"] = len(self.completed)
+        held = [pod for pod in self.pods if TRACKING in (pod["metadata"].get("finalizers") or ())]
+        self.release += [
+            pod
+            for pod in held
+            if podstate.phase(pod) == "Succeeded"
+            and ((index := index_of(pod)) is None or index >= bound or index in done)
+        ]
+        self.failed_indexes = parse_indexes(self.before.get("failedIndexes"), bound)
+        if self.index_limit is not None:
+            self._count_failed_indexes(bound)
+
+    def _count_failed_indexes(self, bound: int) -> None:
+        limit = int(self.index_limit or 0)
+        ended = [
+            (index, pod)
+            for pod in self._ended_badly()
+            if (index := index_of(pod)) is not None and index < bound
+        ]
+        self.failed_indexes |= Indexes(i for i, pod in ended if failures_of(pod) >= limit)
+        self.failed_indexes -= self.completed
+        # The newest failed pod of an index tells how often it failed: it goes after its successor.
+        settled = {index_of(pod) for pod in self.active} | self.completed | self.failed_indexes
+        kept = {
+            max((pod for i, pod in ended if i == index), key=failures_of)["metadata"]["uid"]
+            for index in {index for index, _ in ended} - settled
+        }
+        self.delayed = kept
+        self.release = [pod for pod in self.release if pod["metadata"]["uid"] not in kept]
 
     def _ended_well(self) -> Iterable[Obj]:
         return (pod for pod in self.pods if podstate.phase(pod) == "Succeeded")
@@ -146,7 +201,10 @@ class _Planner:
             return
         limit = int(self.spec.get("backoffLimit", 6))
         left = self._time_left()
-        if self.failed > limit or self._restarted_too_often(limit):
+        failed = self._failed_by_index()
+        if failed is not None:
+            self._set("FailureTarget", *failed)
+        elif self.failed > limit or self._restarted_too_often(limit):
             text = "Job has reached the specified backoff limit"
             self._set("FailureTarget", "BackoffLimitExceeded", text)
         elif left is not None and left <= 0:
@@ -155,6 +213,19 @@ class _Planner:
         elif self._has_completed():
             text = "Reached expected number of succeeded pods"
             self._set("SuccessCriteriaMet", "CompletionsReached", text)
+
+    def _failed_by_index(self) -> tuple[str, str] | None:
+        """Reason and message when indexes that failed for good end the Job."""
+        if not self.indexed or self.index_limit is None:
+            return None
+        most = self.spec.get("maxFailedIndexes")
+        if most is not None and len(self.failed_indexes) > int(most):
+            text = "Job has exceeded the specified maximal number of failed indexes"
+            return "MaxFailedIndexesExceeded", text
+        settled = len(self.completed) + len(self.failed_indexes)
+        if self.failed_indexes and settled >= int(self.spec.get("completions") or 0):
+            return "FailedIndexes", "Job has failed indexes"
+        return None
 
     def _has_completed(self) -> bool:
         completions = self.spec.get("completions")
@@ -172,6 +243,8 @@ class _Planner:
     def _end(self) -> JobPlan:
         """Stops what runs; the Job ends when nothing does and everything is counted."""
         if self.active or self.leaving or any(self.noted.values()):
+            if self.indexed and self.index_limit is not None:
+                self._release_delayed()
             return self._result(0, list(self.active))
         failure = self._true("FailureTarget")
         outcome = failure or self._true("SuccessCriteriaMet") or {}
@@ -182,6 +255,15 @@ class _Planner:
         else:
             self.events.append(("Normal", "Completed", "Job completed"))
         return self._result(0, [], finished=True, completed=not failure)
+
+    def _release_delayed(self) -> None:
+        """No index is tried again: nothing has to be remembered for it."""
+        noted = {
+            uid
+            for uids in (self.before.get("uncountedTerminatedPods") or {}).values()
+            for uid in uids
+        }
+        self.release += [pod for pod in self.pods if pod["metadata"]["uid"] in self.delayed & noted]
 
     def _suspend(self) -> JobPlan:
         if not self._true("Suspended"):
@@ -199,16 +281,57 @@ class _Planner:
         completions = self.spec.get("completions")
         wanted = parallelism
         if completions is not None:
-            wanted = min(parallelism, max(0, int(completions) - self.succeeded))
+            settled = self.succeeded + (len(self.failed_indexes) if self.indexed else 0)
+            wanted = min(parallelism, max(0, int(completions) - settled))
         elif self.succeeded:
             wanted = len(self.active)
         missing = wanted - len(self.active)
         if missing < 0:
             return 0, self.active[:-missing], None
-        if missing == 0:
+        if self.spec.get("podReplacementPolicy") == "Failed":
+            missing -= len(self.leaving)
+        if missing <= 0:
             return 0, [], None
+        if self.indexed:
+            return self._indexes_wanted(missing)
         wait = self._back_off()
         return (0, [], wait) if wait > 0 else (missing, [], None)
+
+    def _indexes_wanted(self, missing: int) -> tuple[int, list[Obj], float | None]:
+        """The lowest indexes that neither run nor are settled nor have to wait."""
+        busy = {index_of(pod) for pod in self.active} | self.completed | self.failed_indexes
+        if self.spec.get("podReplacementPolicy") == "Failed":
+            busy |= {index_of(pod) for pod in self.leaving}
+        free = (i for i in range(int(self.spec.get("completions") or 0)) if i not in busy)
+        if self.index_limit is None:
+            wait = self._back_off()
+            if wait > 0:
+                return 0, [], wait
+            self.indexes = list(itertools.islice(free, missing))
+            return len(self.indexes), [], None
+        waits: list[float] = []
+        for index in free:
+            if len(self.indexes) == missing:
+                break
+            wait = self._index_back_off(index)
+            if wait > 0:
+                waits.append(wait)
+            else:
+                self.indexes.append(index)
+        return len(self.indexes), [], min(waits, default=None)
+
+    def _index_back_off(self, index: int) -> float:
+        """Seconds to wait before an index is tried again."""
+        failed = [pod for pod in self._ended_badly() if index_of(pod) == index]
+        if not failed:
+            return 0.0
+        last = max(failed, key=failures_of)
+        delay = min(BACKOFF_CAP, BACKOFF_BASE * 2.0 ** failures_of(last))
+        return delay - (self.now - end_of(last, self.now)).total_seconds()
+
+    def _index_failures(self, index: int) -> int:
+        counts = [failures_of(pod) + 1 for pod in self._ended_badly() if index_of(pod) == index]
+        return max(counts, default=0)
 
     def _back_off(self) -> float:
         """Seconds to wait before the next pod: failures in a row double it."""
@@ -253,7 +376,20 @@ class _Planner:
             status["completionTime"] = self.stamp
         if create:
             status["active"] = len(self.active) + create
-        return JobPlan(status, self.release, create, delete, finished, self.events, again)
+        failures: tuple[int, ...] = ()
+        if self.indexed and self.index_limit is not None:
+            failures = tuple(self._index_failures(index) for index in self.indexes)
+        return JobPlan(
+            status,
+            self.release,
+            create,
+            delete,
+            finished,
+            self.events,
+            again,
+            tuple(self.indexes),
+            failures,
+        )
 
     def _status(self) -> Obj:
         status: Obj = {}
@@ -265,6 +401,10 @@ class _Planner:
             status["startTime"] = self.before.get("startTime") or self.stamp
         counts = {**self.totals, "active": len(self.active)}
         status |= {name: count for name, count in counts.items() if count}
+        if self.indexed and self.completed:
+            status["completedIndexes"] = str(self.completed)
+        if self.indexed and self.index_limit is not None:
+            status["failedIndexes"] = str(self.failed_indexes)
         status["ready"] = sum(podstate.is_ready(pod) for pod in self.active)
         status["terminating"] = len(self.leaving)
         status["uncountedTerminatedPods"] = {

@@ -1,9 +1,8 @@
-"""The ReplicaSet controller: as many pods as asked for."""
+"""The ReplicaSet controller: as many pods as asked for; also for ReplicationControllers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from towline.aio.clock import Clock, rfc3339
 from towline.drydock.cluster import Cluster, ClusterEvent, Obj
@@ -15,29 +14,20 @@ from towline.drydock.control.controller import (
     namespace_terminating,
     together,
 )
-from towline.drydock.control.ownership import claim, controlled_by, controller_of
+from towline.drydock.control.ownership import claim
+from towline.drydock.control.podcontrol import (
+    Outcome,
+    create_pods,
+    delete_pod,
+    merged,
+    owners_of_change,
+)
 from towline.drydock.control.podtemplate import pod_of
-from towline.drydock.control.replicas import BURST, replica_set_status, slow_start, victims
-from towline.drydock.control.resources import PODS, REPLICA_SETS
-from towline.drydock.control.writes import CONTROLLER_MANAGER, report
+from towline.drydock.control.replicas import BURST, replica_set_status, victims
+from towline.drydock.control.resources import PODS, REPLICA_SETS, REPLICATION_CONTROLLERS
+from towline.drydock.control.writes import report
 from towline.kube.refs import GroupResource
-from towline.kube.selectors import label_selector_of
-from towline.kube.status import ApiError
-
-
-class Note(NamedTuple):
-    """An Event to record: type, reason, message."""
-
-    type: str
-    reason: str
-    message: str
-
-
-class Outcome(NamedTuple):
-    """What came of writes to pods: Events to record, and the first refusal."""
-
-    notes: list[Note]
-    error: ApiError | None
+from towline.kube.selectors import LabelSelector, label_selector_of, label_selector_of_map
 
 
 class ReplicaSetController:
@@ -50,39 +40,29 @@ class ReplicaSetController:
 
     name = "replicaset-controller"
     watches: frozenset[GroupResource] | None = frozenset({REPLICA_SETS, PODS})
+    resource = REPLICA_SETS
+    kind = "ReplicaSet"
 
     def __init__(self, cluster: Cluster, clock: Clock) -> None:
         self._cluster = cluster
         self._clock = clock
 
+    def selector_of(self, owner: Obj) -> LabelSelector:
+        """Which pods belong to it."""
+        return label_selector_of(owner["spec"].get("selector"))
+
     def keys(self, resource: GroupResource, event: ClusterEvent) -> Iterable[Key]:
         """The ReplicaSet itself; of a pod its ReplicaSet, or all that might adopt it."""
-        if resource == REPLICA_SETS:
-            yield key_of(event.object)
-            return
-        for pod in (event.object, event.old):
-            if pod is None:
-                continue
-            owner = controlled_by(pod, "ReplicaSet")
-            if owner:
-                yield Key(pod["metadata"]["namespace"], owner)
-            elif controller_of(pod) is None and event.type != "DELETED":
-                yield from self._possible_owners(pod)
-
-    def _possible_owners(self, pod: Obj) -> Iterable[Key]:
-        labels = pod["metadata"].get("labels") or {}
-        if labels:
-            for candidate in self._cluster.objects(REPLICA_SETS, pod["metadata"]["namespace"]):
-                if label_selector_of(candidate["spec"].get("selector")).matches(labels):
-                    yield key_of(candidate)
+        if resource == self.resource:
+            return [key_of(event.object)]
+        return owners_of_change(self._cluster, event, self.resource, self.kind, self.selector_of)
 
     async def reconcile(self, key: Key) -> float | None:
         """Makes the number of pods right and reports it."""
-        found = self._cluster.get(REPLICA_SETS, key.namespace, key.name)
+        found = self._cluster.get(self.resource, key.namespace, key.name)
         if found is None:
             return None
-        selector = label_selector_of(found["spec"].get("selector"))
-        claimed = claim(found, selector, self._cluster.objects(PODS, key.namespace))
+        claimed = claim(found, self.selector_of(found), self._cluster.objects(PODS, key.namespace))
         pods = await take_over(self._cluster, PODS, found, claimed)
         active = [pod for pod in pods if podstate.is_active(pod)]
         terminating = sum(
@@ -91,18 +71,10 @@ class ReplicaSetController:
         outcome = Outcome([], None)
         if not found["metadata"].get("deletionTimestamp"):
             outcome = await self._manage(found, active)
-        now = self._clock.now()
-        status, again = replica_set_status(
-            found,
-            active,
-            terminating,
-            failure="" if outcome.error is None else outcome.error.message,
-            now=now,
-            stamp=rfc3339(now),
-        )
+        status, again = self._status(found, active, terminating, outcome)
         await together(
             [
-                report(self._cluster, REPLICA_SETS, found, status),
+                report(self._cluster, self.resource, found, status),
                 *(self._event(found, *note) for note in outcome.notes),
             ]
         )
@@ -110,52 +82,48 @@ class ReplicaSetController:
             raise outcome.error
         return again
 
-    async def _manage(self, replica_set: Obj, active: list[Obj]) -> Outcome:
-        missing = int(replica_set["spec"].get("replicas", 1)) - len(active)
+    def _status(
+        self, owner: Obj, active: list[Obj], terminating: int, outcome: Outcome
+    ) -> tuple[Obj, float | None]:
+        now = self._clock.now()
+        return replica_set_status(
+            owner,
+            active,
+            terminating,
+            failure="" if outcome.error is None else outcome.error.message,
+            now=now,
+            stamp=rfc3339(now),
+        )
+
+    async def _manage(self, owner: Obj, active: list[Obj]) -> Outcome:
+        missing = int(owner["spec"].get("replicas", 1)) - len(active)
         if missing < 0:
             chosen = victims(active, min(-missing, BURST))
-            return merged(await together(self._delete(pod) for pod in chosen))
-        outcomes: list[Outcome] = []
-        for size in slow_start(min(missing, BURST)):
-            outcomes += await together(self._create(replica_set) for _ in range(size))
-            if any(outcome.error is not None for outcome in outcomes):
-                break
-        return merged(outcomes)
+            return merged(await together(delete_pod(self._cluster, pod) for pod in chosen))
+        body = pod_of(owner, owner["spec"]["template"])
+        return await create_pods(self._cluster, [body] * min(missing, BURST))
 
-    async def _create(self, replica_set: Obj) -> Outcome:
-        body = pod_of(replica_set, replica_set["spec"]["template"])
-        try:
-            pod = await self._cluster.create(PODS, body, manager=CONTROLLER_MANAGER)
-        except ApiError as error:
-            if namespace_terminating(error):
-                return Outcome([], error)
-            text = f"Error creating: {error.message}"
-            return Outcome([Note("Warning", "FailedCreate", text)], error)
-        text = f"Created pod: {pod['metadata']['name']}"
-        return Outcome([Note("Normal", "SuccessfulCreate", text)], None)
-
-    async def _delete(self, pod: Obj) -> Outcome:
-        meta = pod["metadata"]
-        try:
-            await self._cluster.delete(PODS, meta["namespace"], meta["name"], uid=meta["uid"])
-        except ApiError as error:
-            if error.reason == "Conflict":
-                return Outcome([], None)  # another pod of that name: ours is gone
-            text = f"Error deleting: {error.message}"
-            return Outcome([Note("Warning", "FailedDelete", text)], error)
-        text = f"Deleted pod: {meta['name']}"
-        return Outcome([Note("Normal", "SuccessfulDelete", text)], None)
-
-    async def _event(self, replica_set: Obj, type_: str, reason: str, message: str) -> None:
+    async def _event(self, owner: Obj, type_: str, reason: str, message: str) -> None:
         await self._cluster.event(
-            replica_set, type_=type_, reason=reason, message=message, component=self.name
+            owner, type_=type_, reason=reason, message=message, component=self.name
         )
 
 
-def merged(outcomes: Iterable[Outcome]) -> Outcome:
-    """All notes, the first error."""
-    all_ = list(outcomes)
-    return Outcome(
-        [note for outcome in all_ for note in outcome.notes],
-        next((outcome.error for outcome in all_ if outcome.error is not None), None),
-    )
+class ReplicationController(ReplicaSetController):
+    """The same for ReplicationControllers, whose selector is a plain map."""
+
+    name = "replication-controller"
+    watches: frozenset[GroupResource] | None = frozenset({REPLICATION_CONTROLLERS, PODS})
+    resource = REPLICATION_CONTROLLERS
+    kind = "ReplicationController"
+
+    def selector_of(self, owner: Obj) -> LabelSelector:
+        """Which pods belong to it."""
+        return label_selector_of_map(owner["spec"].get("selector"))
+
+    def _status(
+        self, owner: Obj, active: list[Obj], terminating: int, outcome: Outcome
+    ) -> tuple[Obj, float | None]:
+        status, again = super()._status(owner, active, terminating, outcome)
+        status.pop("terminatingReplicas", None)
+        return status, again

@@ -33,8 +33,8 @@ def bounds(deployment: Obj) -> Bounds:
     if is_recreate(deployment):
         return Bounds(0, 0)
     rolling = (deployment["spec"].get("strategy") or {}).get("rollingUpdate") or {}
-    surge = _share(rolling.get("maxSurge", "25%"), replicas, up=True)
-    unavailable = _share(rolling.get("maxUnavailable", "25%"), replicas, up=False)
+    surge = share(rolling.get("maxSurge", "25%"), replicas, up=True)
+    unavailable = share(rolling.get("maxUnavailable", "25%"), replicas, up=False)
     if surge == 0 and unavailable == 0:
         unavailable = 1
     return Bounds(surge, min(unavailable, replicas))
@@ -62,7 +62,8 @@ def fraction(size: int, deployment: Obj, size_before: int) -> int:
     return math.floor(exact + 0.5) - size
 
 
-def _share(value: Any, total: int, *, up: bool) -> int:
+def share(value: Any, total: int, *, up: bool) -> int:
+    """A number of pods that is given as such or as a percentage of the total."""
     if isinstance(value, int):
         return value
     text = str(value)

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+import itertools
+from collections.abc import Iterable
 
 from towline.aio.clock import Clock, rfc3339
 from towline.drydock.cluster import Cluster, ClusterEvent, Obj
-from towline.drydock.control import podstate
+from towline.drydock.control import podstate, podvolumes
 from towline.drydock.control.controller import Key, key_of, together
-from towline.drydock.control.resources import NODES, PODS
+from towline.drydock.control.placement import (
+    NO_NODES,
+    NodeView,
+    Placement,
+    blocked,
+    place,
+    view_of,
+)
+from towline.drydock.control.podvolumes import PodVolumes
+from towline.drydock.control.resources import CLAIMS, NODES, PODS, STORAGE_CLASSES, VOLUMES
+from towline.drydock.control.usage import Ledger, demand_of
 from towline.drydock.control.writes import edit
 from towline.kube.refs import GroupResource
 
-NO_NODES = "no nodes available to schedule pods"
 SCHEDULER = "default-scheduler"
 MANAGER = "kube-scheduler"
-
-
-class Placement(NamedTuple):
-    """Where a pod goes: a node, or why there is none."""
-
-    node: str
-    reason: str
+# Stands for all pods that had no place when something changed that might give them one.
+RETRY = Key("", "")
+_STRIDE = 64
 
 
 class Scheduler:
@@ -35,50 +39,127 @@ class Scheduler:
     """
 
     name = SCHEDULER
-    watches: frozenset[GroupResource] | None = frozenset({PODS, NODES})
+    watches: frozenset[GroupResource] | None = frozenset(
+        {PODS, NODES, CLAIMS, VOLUMES, STORAGE_CLASSES}
+    )
 
     def __init__(self, cluster: Cluster, clock: Clock) -> None:
         self._cluster = cluster
         self._clock = clock
+        # What is on which node, kept from events: counting all pods for each pod is too much.
+        self._ledger: Ledger | None = None
+        self._views: dict[str, tuple[str, NodeView]] = {}
+        self._nodes: list[NodeView] | None = None
+        self._refused: dict[Key, None] = {}
+        self._start = itertools.count(step=_STRIDE)
 
     def keys(self, resource: GroupResource, event: ClusterEvent) -> Iterable[Key]:
-        """Pods without a node; all of them when a node changed in a way that matters."""
+        """Pods without a node; those that were refused, when something changed for them."""
         if resource == PODS:
-            if event.type != "DELETED" and is_waiting(event.object):
-                yield key_of(event.object)
-        elif event.old is None or usability(event.old) != usability(event.object):
-            for pod in self._cluster.objects(PODS):
-                if is_waiting(pod):
-                    yield key_of(pod)
+            yield from self._pod_changed(event)
+        elif resource == NODES:
+            if event.old is None:
+                # A watch that begins anew shows every node again, and what it missed to nobody.
+                self._ledger = None
+            if event.type != "MODIFIED" or event.old is None or _differs(event.old, event.object):
+                self._nodes = None
+                yield RETRY
+        else:
+            yield RETRY
+
+    def _pod_changed(self, event: ClusterEvent) -> Iterable[Key]:
+        pod = event.object
+        key = key_of(pod)
+        if event.type != "DELETED" and is_waiting(pod):
+            yield key
+            return
+        self._refused.pop(key, None)
+        if self._ledger is not None and self._count(self._ledger, pod):
+            yield RETRY
+
+    def _count(self, ledger: Ledger, pod: Obj) -> bool:
+        """Counts a pod as it is by now; whether its node has room again."""
+        meta = pod["metadata"]
+        now = self._cluster.get(PODS, meta["namespace"], meta["name"])
+        if now is not None and now["metadata"]["uid"] == meta["uid"] and occupies(now):
+            ledger.put(meta["uid"], now["spec"]["nodeName"], demand_of(now))
+            return False
+        return ledger.drop(meta["uid"])
 
     async def reconcile(self, key: Key) -> float | None:
         """Binds the pod, or says why it cannot be."""
-        pod = self._cluster.get(PODS, key.namespace, key.name)
-        if pod is None or not is_waiting(pod):
-            return None
-        nodes = self._cluster.objects(NODES)
-        placement = place(pod, nodes, self._load() if len(nodes) > 1 else {})
-        if placement.node:
-            await self._bind(pod, placement.node)
+        if key == RETRY:
+            for refused in list(self._refused):
+                await self._schedule(refused)
         else:
-            await self._refuse(pod, placement.reason)
+            await self._schedule(key)
         return None
 
-    def _load(self) -> Mapping[str, int]:
-        return Counter(
-            pod["spec"]["nodeName"]
-            for pod in self._cluster.objects(PODS)
-            if pod["spec"].get("nodeName") and not podstate.is_finished(pod)
-        )
+    async def _schedule(self, key: Key) -> None:
+        pod = self._cluster.get(PODS, key.namespace, key.name)
+        if pod is None or not is_waiting(pod):
+            self._refused.pop(key, None)
+            return
+        nodes = self._known_nodes()
+        ledger = self._known_ledger()
+        volumes = podvolumes.look(self._cluster, pod)
+        if volumes.blocked:
+            placement = blocked(volumes.blocked, len(nodes)) if nodes else Placement("", NO_NODES)
+        else:
+            placement = place(
+                pod, nodes, ledger.load, volumes=volumes.problem, start=next(self._start)
+            )
+        if not placement.node:
+            self._refused[key] = None
+            await self._refuse(pod, placement.message)
+        elif volumes.waiting:
+            self._refused[key] = None
+            await self._choose(volumes, placement.node)
+        else:
+            self._refused.pop(key, None)
+            await self._bind(pod, placement.node, ledger)
 
-    async def _bind(self, pod: Obj, node: str) -> None:
+    def _known_nodes(self) -> list[NodeView]:
+        if self._nodes is None:
+            views: dict[str, tuple[str, NodeView]] = {}
+            for node in self._cluster.objects(NODES):
+                meta = node["metadata"]
+                version, view = self._views.get(meta["name"], ("", None))
+                if view is None or version != meta["resourceVersion"]:
+                    view = view_of(node)
+                views[meta["name"]] = (meta["resourceVersion"], view)
+            self._views = views
+            self._nodes = [view for _, view in views.values()]
+        return self._nodes
+
+    def _known_ledger(self) -> Ledger:
+        if self._ledger is None:
+            self._ledger = Ledger()
+            for pod in self._cluster.objects(PODS):
+                if occupies(pod):
+                    uid = pod["metadata"]["uid"]
+                    self._ledger.put(uid, pod["spec"]["nodeName"], demand_of(pod))
+        return self._ledger
+
+    async def _choose(self, volumes: PodVolumes, name: str) -> None:
+        """Has the pod's claims bound for a node; the pod comes back when they are."""
+        node = self._cluster.get(NODES, "", name)
+        if node is not None:
+            await podvolumes.choose_node(self._cluster, volumes, node, MANAGER)
+
+    async def _bind(self, pod: Obj, node: str, ledger: Ledger) -> None:
         meta = pod["metadata"]
 
         def write(copy: Obj) -> None:
             if not copy["spec"].get("nodeName"):
                 copy["spec"]["nodeName"] = node
 
-        bound = await edit(self._cluster, PODS, pod, write, manager=MANAGER)
+        # Counted before it is written: the next pod is placed while this one is being stored.
+        ledger.put(meta["uid"], node, demand_of(pod))
+        try:
+            bound = await edit(self._cluster, PODS, pod, write, manager=MANAGER)
+        finally:
+            self._count(ledger, pod)
         if bound is not None:
             text = f"Successfully assigned {meta['namespace']}/{meta['name']} to {node}"
             await self._event(pod, "Normal", "Scheduled", text)
@@ -119,70 +200,21 @@ def is_waiting(pod: Obj) -> bool:
     )
 
 
-def place(pod: Obj, nodes: Sequence[Obj], load: Mapping[str, int]) -> Placement:
-    """Chooses among nodes.
-
-    Args:
-        pod: The pod.
-        nodes: All nodes.
-        load: Pods per node.
-    """
-    if not nodes:
-        return Placement("", NO_NODES)
-    fitting: list[str] = []
-    refusals: dict[str, int] = {}
-    for node in nodes:
-        why = _refusal(pod, node)
-        if why:
-            refusals[why] = refusals.get(why, 0) + 1
-        else:
-            fitting.append(node["metadata"]["name"])
-    if fitting:
-        return Placement(min(fitting, key=lambda name: (load.get(name, 0), name)), "")
-    listed = ", ".join(f"{count} {why}" for why, count in sorted(refusals.items()))
-    return Placement("", f"0/{len(nodes)} nodes are available: {listed}.")
+def occupies(pod: Obj) -> bool:
+    """Whether a pod takes room on a node, as it does until it has ended."""
+    return bool((pod.get("spec") or {}).get("nodeName")) and not podstate.is_finished(pod)
 
 
-def _refusal(pod: Obj, node: Obj) -> str:
-    labels = node["metadata"].get("labels") or {}
-    selector = pod["spec"].get("nodeSelector") or {}
-    if any(labels.get(name) != value for name, value in selector.items()):
-        return "node(s) didn't match Pod's node affinity/selector"
-    ready, taints, unschedulable = usability(node)
-    if unschedulable and not _tolerates(pod, _UNSCHEDULABLE):
-        return "node(s) were unschedulable"
-    if not ready:
-        return "node(s) had untolerated taint(s)"
-    for taint in taints:
-        hard = taint.get("effect") in {"NoSchedule", "NoExecute"}
-        if hard and not _tolerates(pod, taint):
-            return "node(s) had untolerated taint(s)"
-    return ""
-
-
-_UNSCHEDULABLE = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
-
-
-def usability(node: Obj) -> tuple[bool, list[Obj], bool]:
-    """What decides whether a node takes pods: ready, taints, unschedulable."""
-    ready = any(
-        one.get("type") == "Ready" and one.get("status") == "True"
-        for one in (node.get("status") or {}).get("conditions") or ()
+def _differs(old: Obj, new: Obj) -> bool:
+    """Whether a node changed in what decides which pods it takes."""
+    if old["metadata"].get("labels") != new["metadata"].get("labels"):
+        return True
+    before, after = view_of(old), view_of(new)
+    return (before.room, before.taints, before.cordoned) != (
+        after.room,
+        after.taints,
+        after.cordoned,
     )
-    spec = node.get("spec") or {}
-    return ready, spec.get("taints") or [], bool(spec.get("unschedulable"))
-
-
-def _tolerates(pod: Obj, taint: Obj) -> bool:
-    for one in pod["spec"].get("tolerations") or ():
-        if one.get("effect") and one["effect"] != taint.get("effect"):
-            continue
-        if one.get("operator") == "Exists":
-            if not one.get("key") or one["key"] == taint.get("key"):
-                return True
-        elif one.get("key") == taint.get("key") and one.get("value", "") == taint.get("value", ""):
-            return True
-    return False
 
 
 def with_unschedulable(

@@ -29,10 +29,13 @@ class Sources(msgspec.Struct, frozen=True):
     Attributes:
         config_map: ConfigMap by namespace and name.
         secret: Secret by namespace and name.
+        token: Content of a token file, by pod and `serviceAccountToken` projection; raises
+            ConfigError.
     """
 
     config_map: Callable[[str, str], Obj | None]
     secret: Callable[[str, str], Obj | None]
+    token: Callable[[Obj, Obj], bytes] | None = None
 
 
 def decoded(secret: Obj) -> dict[str, bytes]:

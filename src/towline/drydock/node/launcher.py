@@ -30,8 +30,10 @@ from towline.drydock.node.pod_folder import (
     volume_mounts,
     write_files,
 )
+from towline.drydock.node.pod_tokens import PodTokens
 from towline.drydock.node.podman import PodmanError
 from towline.drydock.node.pulls import ImagePuller
+from towline.drydock.node.volume_claims import ClaimFolders, VolumeClaims
 from towline.drydock.node.volumes import files_of
 from towline.errors import TowlineError
 from towline.kube.refs import GroupResource
@@ -78,6 +80,8 @@ class Launcher:
         options: The node's settings.
         engine: The container engine.
         book: Told of what was made.
+        puller: Gets images.
+        tokens: Tokens for projected volumes.
     """
 
     def __init__(
@@ -87,16 +91,22 @@ class Launcher:
         engine: Engine,
         book: ContainerBook,
         puller: ImagePuller,
+        *,
+        tokens: PodTokens,
     ) -> None:
         self._cluster = cluster
         self._options = options
         self._engine = engine
         self._book = book
         self._puller = puller
+        self._claims = VolumeClaims(
+            cluster, ClaimFolders(options.data_dir / "claims"), options.hostpath_root
+        )
         self._slots = asyncio.Semaphore(_STARTS)
         self._sources = Sources(
             config_map=lambda namespace, name: cluster.get(CONFIG_MAPS, namespace, name),
             secret=lambda namespace, name: cluster.get(SECRETS, namespace, name),
+            token=tokens.token,
         )
 
     def write_volumes(self, pod: Obj, place: PodPlace) -> None:
@@ -114,6 +124,8 @@ class Launcher:
                 write_files(folder.volume(volume["name"]), files, _group(pod))
             elif "hostPath" in volume:
                 host_path(volume, self._options.hostpath_root)
+            elif "persistentVolumeClaim" in volume:
+                self._claims.mount(pod, volume)
             elif "emptyDir" in volume or set(volume) == {"name"}:
                 make_empty_dir(folder.volume(volume["name"]), _group(pod))
             else:
@@ -230,12 +242,13 @@ class Launcher:
         read_only: set[str] = set()
         for volume in pod["spec"].get("volumes") or []:
             name = volume["name"]
-            folders[name] = (
-                host_path(volume, self._options.hostpath_root)
-                if "hostPath" in volume
-                else folder.volume(name)
-            )
-            if "emptyDir" not in volume and "hostPath" not in volume:
+            if "persistentVolumeClaim" in volume:
+                folders[name], locked = self._claims.mount(pod, volume)
+            elif "hostPath" in volume:
+                folders[name], locked = host_path(volume, self._options.hostpath_root), False
+            else:
+                folders[name], locked = folder.volume(name), "emptyDir" not in volume
+            if locked:
                 read_only.add(name)
         mounts = volume_mounts(container, folders, read_only, environment)
         taken = {mount.target for mount in mounts}

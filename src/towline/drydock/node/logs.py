@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -77,41 +77,15 @@ class NodeLogs:
         obj = self._cluster.get(PODS, namespace, pod)
         if obj is None:
             raise ApiError(f'pods "{pod}" not found', reason="NotFound")
-        name = _choose(obj, container)
-        seen = self._attempt(obj, name, previous=previous)
+        name = choose(obj, container)
+        attempts = self._book.of_pod(obj["metadata"]["uid"])
+        seen = attempt_of(obj, name, attempts, previous=previous)
         since = None
         if since_seconds is not None:
             since = self._clock.now() - dt.timedelta(seconds=since_seconds)
         file = PodFolder(self._pods, obj["metadata"]["uid"]).log(name, seen.attempt)
         wanted = Wanted(follow and not previous, tail_lines, since, timestamps, limit_bytes)
         return self._read(file, seen.id, wanted)
-
-    def _attempt(self, pod: Obj, name: str, *, previous: bool) -> ContainerSeen:
-        attempts = sorted(
-            (
-                seen
-                for seen in self._book.of_pod(pod["metadata"]["uid"])
-                if seen.name == name and seen.state != "created"
-            ),
-            key=lambda seen: seen.attempt,
-        )
-        pod_name = pod["metadata"]["name"]
-        state = _state(pod, name)
-        if previous:
-            if attempts and attempts[-1].state == "exited" and "waiting" in state:
-                return attempts[-1]
-            if len(attempts) < 2:
-                raise ApiError(
-                    f'previous terminated container "{name}" in pod "{pod_name}" not found',
-                    reason="BadRequest",
-                )
-            return attempts[-2]
-        if not attempts:
-            raise ApiError(
-                f'container "{name}" in pod "{pod_name}" is waiting to start: {_why(state)}',
-                reason="BadRequest",
-            )
-        return attempts[-1]
 
     async def _read(self, file: Path, container: str, wanted: Wanted) -> AsyncIterator[bytes]:
         left = wanted.limit_bytes
@@ -149,7 +123,12 @@ class NodeLogs:
         return seen is not None and seen.state == "running"
 
 
-def _choose(pod: Obj, container: str) -> str:
+def choose(pod: Obj, container: str) -> str:
+    """The container that is meant; the only one when none is named.
+
+    Raises:
+        ApiError: None or an unknown one is named.
+    """
     specs = [*(pod["spec"].get("initContainers") or []), *pod["spec"]["containers"]]
     names = [spec["name"] for spec in specs]
     main = [spec["name"] for spec in pod["spec"]["containers"]]
@@ -167,6 +146,37 @@ def _choose(pod: Obj, container: str) -> str:
             f"container {container} is not valid for pod {pod_name}", reason="BadRequest"
         )
     return container
+
+
+def attempt_of(
+    pod: Obj, name: str, containers: Iterable[ContainerSeen], *, previous: bool
+) -> ContainerSeen:
+    """The attempt of a container whose output is meant.
+
+    Raises:
+        ApiError: It has not begun, or there is none before the present one.
+    """
+    attempts = sorted(
+        (seen for seen in containers if seen.name == name and seen.state != "created"),
+        key=lambda seen: seen.attempt,
+    )
+    pod_name = pod["metadata"]["name"]
+    state = _state(pod, name)
+    if previous:
+        if attempts and attempts[-1].state == "exited" and "waiting" in state:
+            return attempts[-1]
+        if len(attempts) < 2:
+            raise ApiError(
+                f'previous terminated container "{name}" in pod "{pod_name}" not found',
+                reason="BadRequest",
+            )
+        return attempts[-2]
+    if not attempts:
+        raise ApiError(
+            f'container "{name}" in pod "{pod_name}" is waiting to start: {_why(state)}',
+            reason="BadRequest",
+        )
+    return attempts[-1]
 
 
 def _state(pod: Obj, name: str) -> Obj:

@@ -94,6 +94,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
         probes: By container id.
         unhealthy: Ids of containers that must be restarted, with the probe that says so.
         drained: Whether connections in flight ended.
+        runtime: What runs the containers, as their identifiers name it.
     """
 
     now: dt.datetime
@@ -107,6 +108,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     probes: Mapping[str, ProbeView] = {}
     unhealthy: Mapping[str, str] = {}
     drained: bool = False
+    runtime: str = "podman"
 
 
 class MakeSandbox(msgspec.Struct, frozen=True):

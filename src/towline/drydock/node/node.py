@@ -12,11 +12,13 @@ from towline.drydock.network.routing import Target
 from towline.drydock.network.service import Network
 from towline.drydock.node.container_book import ContainerBook
 from towline.drydock.node.engine import Engine, engine_paths, remove_cgroups
+from towline.drydock.node.exec import NodeExec
 from towline.drydock.node.launcher import CONFIG_MAPS, SECRETS, Launcher
 from towline.drydock.node.logs import NodeLogs
 from towline.drydock.node.model import ContainerSeen
 from towline.drydock.node.options import NodeOptions
 from towline.drydock.node.pod_folder import PodFolder
+from towline.drydock.node.pod_tokens import PodTokens, TokenSource
 from towline.drydock.node.pods import PODS, PodKeeper
 from towline.drydock.node.prober import Prober
 from towline.drydock.node.pulls import ImagePuller
@@ -24,6 +26,7 @@ from towline.drydock.node.registration import Registration
 from towline.drydock.node.stopping import Stopper
 
 _log = logging.getLogger("towline.drydock.node")
+_TOKEN_SECONDS = 60.0
 _KINDS = {CONFIG_MAPS: "ConfigMap", SECRETS: "Secret"}
 
 
@@ -34,19 +37,30 @@ class Node:
         cluster: The cluster whose pods run here.
         options: Settings.
         clock: Time.
+        tokens: Issues ServiceAccount tokens for pods, None when there are none.
 
     Attributes:
         logs: Output of containers.
+        processes: Commands in containers, and connections to their ports.
         network: The pods' network.
     """
 
-    def __init__(self, cluster: Cluster, options: NodeOptions, clock: Clock) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        options: NodeOptions,
+        clock: Clock,
+        tokens: TokenSource | None = None,
+    ) -> None:
+        self._clock = clock
+        self._tokens = PodTokens(tokens, clock)
         self._cluster = cluster
         self._options = options
         api = Target(options.api_host, options.api_port) if options.api_port else None
         self.network = Network(cluster, options.network, domain=options.cluster_domain, api=api)
+        paths = engine_paths(options.data_dir / "engine")
         self._engine = Engine(
-            engine_paths(options.data_dir / "engine"),
+            paths,
             options.registry_mirrors,
             options.insecure_registries,
         )
@@ -65,13 +79,25 @@ class Node:
             book=self._book,
             network=self.network,
             launcher=Launcher(
-                cluster, options, self._engine, self._book, ImagePuller(podman, clock)
+                cluster,
+                options,
+                self._engine,
+                self._book,
+                ImagePuller(podman, clock),
+                tokens=self._tokens,
             ),
             prober=self._prober,
             stopper=Stopper(podman, self._book, clock, self._runtime),
         )
         self._registration = Registration(cluster, options, clock, self.network.sandboxes.gateway)
         self.logs = NodeLogs(cluster, self._keeper.pods_folder, self._book, clock)
+        self.processes = NodeExec(
+            self._book,
+            self.network.sandboxes,
+            self._runtime,
+            socket=paths.socket,
+            folder=options.data_dir / "exec",
+        )
 
     async def run(self) -> None:
         """Runs pods until cancelled. Containers go on without it, and are found at the next start.
@@ -135,6 +161,7 @@ class Node:
             group.create_task(self._keeper.run())
             group.create_task(self._registration.run())
             group.create_task(self._follow())
+            group.create_task(self._renew_tokens())
 
     async def _follow(self) -> None:
         """Hands the cluster's changes to the keeper."""
@@ -150,6 +177,15 @@ class Node:
                 self._keeper.configuration_changed(
                     _KINDS[resource], meta["namespace"], meta["name"]
                 )
+
+    async def _renew_tokens(self) -> None:
+        while True:
+            await self._clock.sleep(_TOKEN_SECONDS)
+            for uid in self._tokens.due():
+                if self._keeper.pod_of(uid) is None:
+                    self._tokens.forget(uid)
+                else:
+                    self._keeper.refresh_volumes(uid)
 
     def _touch(self, uid: str) -> None:
         self._keeper.touch(uid)

@@ -139,14 +139,14 @@ def _container(pod: Obj, container: Obj, world: World, *, init: bool) -> Obj:
         "imageID": (seen.image_id if seen else "") or (old or {}).get("imageID") or "",
     }
     if seen is not None and seen.id:
-        entry["containerID"] = _container_id(seen)
+        entry["containerID"] = _container_id(seen, world)
     elif old and old.get("containerID"):
         entry["containerID"] = old["containerID"]
     return entry
 
 
-def _container_id(seen: ContainerSeen) -> str:
-    return f"podman://{seen.id}"
+def _container_id(seen: ContainerSeen, world: World) -> str:
+    return f"{world.runtime}://{seen.id}"
 
 
 def _state(
@@ -210,7 +210,7 @@ def _terminated(seen: ContainerSeen, world: World) -> Obj:
     if seen.message:
         body["message"] = seen.message
     if seen.id:
-        body["containerID"] = _container_id(seen)
+        body["containerID"] = _container_id(seen, world)
     return {"terminated": body}
 
 

@@ -146,6 +146,13 @@ class PodKeeper:
                     del memory.failures[container]
                 self.touch(uid)
 
+    def refresh_volumes(self, uid: str) -> None:
+        """Writes the pod's volumes again, as far as they changed."""
+        memory = self._memory.get(uid)
+        if memory is not None:
+            memory.volumes_ready = False
+            self.touch(uid)
+
     def collect_strangers(self) -> None:
         """Looks at everything on the node that belongs to no known pod; it will be removed."""
         present = self._book.pod_uids() | set(self._network.sandboxes.pod_uids())

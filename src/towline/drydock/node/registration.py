@@ -20,9 +20,10 @@ LEASES = GroupResource("coordination.k8s.io", "leases")
 _LEASE_NAMESPACE = "kube-node-lease"
 _LEASE_SECONDS = 40
 _RENEW = 10.0
+KUBELET_VERSION = "v1.36.1"
 _MANAGER = "kubelet"
 _log = logging.getLogger("towline.drydock.node")
-_HEALTHY = (
+HEALTHY = (
     ("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory"),
     ("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
     ("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
@@ -139,7 +140,7 @@ class Registration:
                     "lastHeartbeatTime": now,
                     "lastTransitionTime": now,
                 }
-                for type_, status, reason, message in _HEALTHY
+                for type_, status, reason, message in HEALTHY
             ],
             "nodeInfo": _node_info(),
         }
@@ -175,7 +176,7 @@ def _node_info() -> Obj:
         "kernelVersion": platform.release(),
         "osImage": release.get("PRETTY_NAME", "Linux").strip('"'),
         "containerRuntimeVersion": "podman://4",
-        "kubeletVersion": "v1.36.1",
+        "kubeletVersion": KUBELET_VERSION,
         "kubeProxyVersion": "",
         "operatingSystem": "linux",
         "architecture": _architecture(),

@@ -29,6 +29,11 @@ def next_backoff(last: ContainerSeen | None) -> int:
     return min(CAP, max(BASE, last.backoff * 2))
 
 
+def backoff_of(attempt: int) -> int:
+    """Seconds that follow the end of an attempt, when all attempts before it failed at once."""
+    return min(CAP, BASE * 2 ** min(attempt - 1, 8)) if attempt > 0 else 0
+
+
 def ran_for(seen: ContainerSeen) -> float:
     """Seconds between start and end; 0 when either is unknown."""
     if seen.started_at is None or seen.finished_at is None:

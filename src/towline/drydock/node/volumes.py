@@ -67,6 +67,9 @@ def _projected(pod: Obj, source: Obj, sources: Sources, facts: Mapping[str, str]
             files |= _from_secret(pod, part["secret"], sources, mode)
         elif "downwardAPI" in part:
             files |= _from_fields(pod, part["downwardAPI"], facts, mode)
+        elif "serviceAccountToken" in part and sources.token is not None:
+            wanted = part["serviceAccountToken"]
+            files[_safe(wanted["path"])] = FileContent(sources.token(pod, wanted), mode)
         else:
             raise ConfigError(f"projection of {', '.join(part)} is not supported on this node")
     return files

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
@@ -15,12 +16,15 @@ class WriteOptions(msgspec.Struct, frozen=True):
         dry_run: Do everything but store.
         field_validation: `Strict`, `Warn` or `Ignore` unknown fields.
         force: Server-side apply takes fields from other managers.
+        guard: Called with the old object (None for a new one) and the new one before it is
+            stored; raises ApiError to refuse.
     """
 
     manager: str
     dry_run: bool = False
     field_validation: str = "Ignore"
     force: bool = False
+    guard: Callable[[dict[str, Any] | None, dict[str, Any]], None] | None = None
 
 
 class DeleteOptions(msgspec.Struct, frozen=True):

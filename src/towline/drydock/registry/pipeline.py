@@ -26,6 +26,7 @@ from towline.kube.status import ApiError
 
 Obj = dict[str, Any]
 
+_SECTIONS = ("spec", "status")
 _OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 
 
@@ -104,6 +105,40 @@ def shape(kind: ServedKind, obj: Obj, validation: str) -> Shaped:
     Raises:
         ApiError: BadRequest, unknown fields under `Strict`.
     """
+    pruned, warnings = _read(kind, obj, validation)
+    return Shaped(complete(kind, pruned), warnings)
+
+
+def shape_again(kind: ServedKind, obj: Obj, old: Obj, validation: str) -> Shaped:
+    """As `shape`, for an object that shares whole sections with the stored one.
+
+    A section that is the very same value as in `old` was shaped when it was stored, so that a
+    status write need not walk the specification again.
+
+    Args:
+        kind: What the object is.
+        obj: With apiVersion and kind of `kind`.
+        old: What it replaces, of the same kind and version.
+        validation: `Strict`, `Warn` or `Ignore` unknown fields.
+
+    Raises:
+        ApiError: As for `shape`.
+    """
+    shared = {name for name, value in obj.items() if name in _SECTIONS and value is old.get(name)}
+    if not shared or kind.resource == CUSTOM_RESOURCE_DEFINITIONS:
+        return shape(kind, obj, validation)
+    part = {name: value for name, value in obj.items() if name not in shared}
+    pruned, warnings = _read(kind, part, validation)
+    # The defaults of built-in kinds belong to the specification.
+    bare = "spec" in shared and not kind.custom
+    made = _canonical(kind, pruned, defaults=False) if bare else complete(kind, pruned)
+    whole = {name: obj[name] for name in obj if name in shared or name in made}
+    whole |= {name: value for name, value in made.items() if name not in shared}
+    return Shaped(whole, warnings)
+
+
+def _read(kind: ServedKind, obj: Obj, validation: str) -> tuple[Obj, tuple[str, ...]]:
+    """The object without unknown fields, and warnings about them."""
     why = decode_error(obj, _decoded_by(kind))
     if why:
         raise undecodable(kind.gvk.kind, kind.gvk.version, why)
@@ -114,7 +149,7 @@ def shape(kind: ServedKind, obj: Obj, validation: str) -> Shaped:
         raise undecodable(kind.gvk.kind, kind.gvk.version, f"strict decoding error: {listed}")
     if unknown and validation == "Warn":
         warnings = tuple(f'unknown field "{path}"' for path in unknown)
-    return Shaped(complete(kind, pruned), warnings)
+    return pruned, warnings
 
 
 def complete(kind: ServedKind, obj: Obj) -> Obj:
@@ -128,8 +163,12 @@ def complete(kind: ServedKind, obj: Obj) -> Obj:
         return completed
     if kind.resource == CUSTOM_RESOURCE_DEFINITIONS:
         obj = crd_defaults(obj)
+    return _canonical(kind, obj, defaults=True)
+
+
+def _canonical(kind: ServedKind, obj: Obj, *, defaults: bool) -> Obj:
     try:
-        return normalize_builtin(kind.gvk, default_builtin(kind.gvk, obj))
+        return normalize_builtin(kind.gvk, default_builtin(kind.gvk, obj) if defaults else obj)
     except InputError as error:
         raise undecodable(kind.gvk.kind, kind.gvk.version, error.message) from error
 

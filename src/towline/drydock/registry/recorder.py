@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any, NamedTuple
+from collections.abc import Callable, Hashable
+from typing import Any, NamedTuple, TypeVar
 
 from towline.aio.clock import Clock, parse_rfc3339, rfc3339
 
 Obj = dict[str, Any]
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 
 MAX_REMEMBERED = 4096
 KEEP_SECONDS = 3600
 _MERGE_SECONDS = 600
+# Of events that differ in their message only, this many are told apart.
+_MAX_SIMILAR = 10
+_COMBINED = "(combined from similar events): "
+# How many events an object may have at once, and how fast one more is allowed after that.
+_BURST = 25
+_REFILL_SECONDS = 300.0
 _MAX_MESSAGE = 1024
 
 
@@ -41,8 +50,35 @@ class Repeat(NamedTuple):
     at: float
 
 
+class _Similar:
+    """Messages of one kind of event about one object."""
+
+    def __init__(self, at: float) -> None:
+        self.at = at
+        self.messages: set[str] = set()
+
+
+class _Allowance:
+    """How many more events an object may have."""
+
+    def __init__(self, at: float) -> None:
+        self.at = at
+        self.left = float(_BURST)
+
+    def take(self, now: float) -> bool:
+        self.left = min(float(_BURST), self.left + (now - self.at) / _REFILL_SECONDS)
+        self.at = now
+        if self.left < 1:
+            return False
+        self.left -= 1
+        return True
+
+
 class Recorder:
     """Makes Event objects and remembers which ones a repeat belongs to.
+
+    Events that differ only in their message become one after a while, and an object that has very
+    many gets a few every now and then.
 
     Args:
         clock: For the time stamps.
@@ -51,6 +87,30 @@ class Recorder:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._known: OrderedDict[tuple[str, ...], Repeat] = OrderedDict()
+        self._similar: OrderedDict[tuple[str, ...], _Similar] = OrderedDict()
+        self._allowances: OrderedDict[tuple[str, str], _Allowance] = OrderedDict()
+
+    def admit(self, obj: Obj, what: Happening) -> tuple[tuple[str, ...], Happening] | None:
+        """What to tell of an event, and what makes it the same as an earlier one.
+
+        Returns:
+            None when the object has had too many.
+        """
+        now = self._clock.monotonic()
+        uid = str(obj["metadata"].get("uid", ""))
+        allowance = _remembered(self._allowances, (uid, what.component), lambda: _Allowance(now))
+        if not allowance.take(now):
+            return None
+        kind = (uid, what.type, what.reason, what.component)
+        similar = _remembered(self._similar, kind, lambda: _Similar(now))
+        if now - similar.at > _MERGE_SECONDS:
+            similar.messages.clear()
+        similar.at = now
+        similar.messages.add(what.message)
+        if len(similar.messages) < _MAX_SIMILAR:
+            return self.signature(obj, what), what
+        similar.messages.pop()
+        return kind, what._replace(message=_COMBINED + what.message)
 
     def signature(self, obj: Obj, what: Happening) -> tuple[str, ...]:
         """What makes two events the same."""
@@ -106,8 +166,9 @@ class Recorder:
             "reportingInstance": "",
         }
 
-    def again(self, event: Obj) -> None:
-        """Counts a repeat, in place."""
+    def again(self, event: Obj, message: str) -> None:
+        """Counts a repeat, in place; a combined event tells the last message."""
+        event["message"] = message[:_MAX_MESSAGE]
         event["count"] = int(event.get("count") or 1) + 1
         event["lastTimestamp"] = rfc3339(self._clock.now())
 
@@ -123,3 +184,14 @@ class Recorder:
         except ValueError:
             return False
         return age.total_seconds() > KEEP_SECONDS
+
+
+def _remembered(known: OrderedDict[K, V], key: K, make: Callable[[], V]) -> V:
+    """The entry of a key, made when it is new; the oldest entries are forgotten."""
+    found = known.get(key)
+    if found is None:
+        found = known[key] = make()
+        if len(known) > MAX_REMEMBERED:
+            known.popitem(last=False)
+    known.move_to_end(key)
+    return found

@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 
 from towline.aio.clock import Clock
+from towline.drydock.admission import accounts
 from towline.drydock.admission.services import ServicePlan
 from towline.drydock.cluster import ClusterEvent
 from towline.drydock.refusals import unknown_resource
@@ -35,6 +36,7 @@ _CRDS = strategy.CUSTOM_RESOURCE_DEFINITIONS
 _UPKEEP_SECONDS = 60.0
 _HISTORY_SECONDS = 600.0
 _HISTORY_CHANGES = 50_000
+_ACCOUNT_SECONDS = 1.0
 
 
 class Registry:
@@ -46,6 +48,7 @@ class Registry:
         clock: For timestamps, uids and waiting.
         rng: For generated names, addresses and ports.
         plan: The services' address space.
+        accounts: Whether pods need a ServiceAccount and get its token.
 
     Attributes:
         store: Where objects are.
@@ -55,11 +58,19 @@ class Registry:
     """
 
     def __init__(
-        self, store: Store, catalog: Catalog, clock: Clock, rng: Random, plan: ServicePlan
+        self,
+        store: Store,
+        catalog: Catalog,
+        clock: Clock,
+        rng: Random,
+        plan: ServicePlan,
+        *,
+        accounts: bool = False,
     ) -> None:
         self.store = store
         self.kinds = Kinds(catalog)
-        self.writes = Writes(store, self.kinds, clock, rng, plan)
+        self.writes = Writes(store, self.kinds, clock, rng, plan, accounts=accounts)
+        self._accounts = accounts
         self.deletes = Deletes(store, clock, self._has_instances)
         self._clock = clock
         self._recorder = Recorder(clock)
@@ -138,8 +149,27 @@ class Registry:
         """Creates; metadata.namespace and name or generateName come from the object."""
         kind = self._kind(resource)
         namespace = (obj.get("metadata") or {}).get("namespace") or ""
+        await self.account_awaited(kind, namespace, obj)
         staged = self.writes.create(kind, namespace, obj, WriteOptions(manager))
         return (await settle(staged)).obj
+
+    async def account_awaited(self, kind: ServedKind, namespace: str, obj: Any) -> None:
+        """Before a pod is created: waits a little for the default account of a new namespace."""
+        if not self._accounts or kind.resource != strategy.PODS or not isinstance(obj, dict):
+            return
+        key = StoreKey(accounts.ACCOUNTS, namespace, accounts.DEFAULT)
+        space = StoreKey(strategy.NAMESPACES, "", namespace)
+        if accounts.account_name(obj) != accounts.DEFAULT or self.store.head(key) is not None:
+            return
+        if self.store.head(space) is None:
+            return
+        try:
+            async with asyncio.timeout(_ACCOUNT_SECONDS):
+                async for _, event in self.watch(accounts.ACCOUNTS, namespace=namespace):
+                    if event.object and event.object["metadata"]["name"] == accounts.DEFAULT:
+                        return
+        except TimeoutError:
+            _log.debug("no default account namespace=%s", namespace)
 
     async def update(
         self, resource: GroupResource, obj: Obj, *, manager: str, subresource: str = ""
@@ -208,14 +238,18 @@ class Registry:
         field_path: str = "",
     ) -> None:
         """Records an Event about the object, merging repeats."""
-        what = Happening(type_, reason, message, component, field_path)
-        signature = self._recorder.signature(obj, what)
+        admitted = self._recorder.admit(
+            obj, Happening(type_, reason, message, component, field_path)
+        )
+        if admitted is None:
+            return
+        signature, what = admitted
         before = self._recorder.repeat(signature)
         if before is not None and await self.mutate(
             strategy.EVENTS,
             before.namespace,
             before.name,
-            self._recorder.again,
+            lambda copy: self._recorder.again(copy, what.message),
             manager=component,
         ):
             return

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from towline.aio.clock import Clock, rfc3339
-from towline.drydock.admission import namespaces, pods, services
+from towline.drydock.admission import accounts, namespaces, pods, services, volumes
 from towline.drydock.admission.services import AllocationError, ServicePlan
 from towline.drydock.refusals import (
     already_exists,
@@ -50,16 +50,25 @@ class Writes:
         clock: For timestamps and uids.
         rng: For generated names and choices.
         plan: The services' address space.
+        accounts: Whether pods need a ServiceAccount and get its token.
     """
 
     def __init__(
-        self, store: Store, kinds: Kinds, clock: Clock, rng: Random, plan: ServicePlan
+        self,
+        store: Store,
+        kinds: Kinds,
+        clock: Clock,
+        rng: Random,
+        plan: ServicePlan,
+        *,
+        accounts: bool = False,
     ) -> None:
         self._store = store
         self._kinds = kinds
         self._clock = clock
         self._rng = rng
         self._plan = plan
+        self._accounts = accounts
 
     # Create
 
@@ -118,14 +127,28 @@ class Writes:
         if kind.resource == strategy.NAMESPACES:
             return namespaces.prepare(obj)
         if kind.resource == strategy.PODS:
-            return pods.prepare(obj)
+            return self._admit_pod(pods.prepare(obj))
         if kind.resource == strategy.JOBS:
             return with_job_selector(obj)
+        if kind.resource == strategy.CLAIMS:
+            classes = (one.obj for one in self._store.head_records(strategy.STORAGE_CLASSES))
+            return volumes.prepare_claim(obj, classes)
+        if kind.resource == strategy.VOLUMES:
+            return volumes.prepare_volume(obj)
         return obj
+
+    def _admit_pod(self, pod: Obj) -> Obj:
+        if not self._accounts:
+            return pod
+        key = StoreKey(accounts.ACCOUNTS, pod["metadata"]["namespace"], accounts.account_name(pod))
+        live = self._store.head(key)
+        return accounts.prepare(pod, None if live is None else live.obj, self._rng)
 
     def _store_new(
         self, kind: ServedKind, obj: Obj, options: WriteOptions, warnings: tuple[str, ...]
     ) -> Staged:
+        if options.guard is not None:
+            options.guard(None, obj)
         pipeline.check(kind, obj, None)
         key = self._key(kind, obj)
         present = self._store.head(key)
@@ -217,7 +240,7 @@ class Writes:
         old = versions.to_served(kind, live.obj)
         part = parts.writable_part(kind, old, new, subresource)
         new = metadata.for_update(kind, old, part, replace=put)
-        shaped = pipeline.shape(kind, new, options.field_validation)
+        shaped = pipeline.shape_again(kind, new, old, options.field_validation)
         tracked = self._tracked(kind, old, shaped.obj, options, subresource)
         admitted = self._admit_update(kind, old, tracked, subresource)
         return self._store_update(kind, live, admitted, options, shaped.warnings)
@@ -260,6 +283,8 @@ class Writes:
             }
         if parts.same(old, new):
             return Outcome(live.obj, live.raw, warnings=warnings), None
+        if options.guard is not None:
+            options.guard(old, new)
         pipeline.check(kind, new, old)
         warnings = (*warnings, *metadata.finalizer_warnings(kind, new, old))
         new = self._allocate(kind, new, old)

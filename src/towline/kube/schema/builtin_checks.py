@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from towline.errors import InputError
+from towline.kube.cron import parse_schedule
 from towline.kube.names import config_key_problems, label_key_problems, label_value_problems
 from towline.kube.refs import GroupVersionKind
 from towline.kube.schema.container_checks import NOT_NEGATIVE
@@ -134,6 +136,21 @@ def _share(value: Any, path: str) -> Iterator[FieldError]:
         yield invalid(path, value, NOT_NEGATIVE)
 
 
+def _stateful_set(obj: Obj) -> Iterator[FieldError]:
+    """A set's pods also have its claims as volumes."""
+    spec = obj.get("spec") or {}
+    template = spec.get("template") or {}
+    pod = template.get("spec") or {}
+    volumes = pod.get("volumes") or []
+    present = {volume.get("name") for volume in volumes}
+    claims = {
+        (one.get("metadata") or {}).get("name") for one in spec.get("volumeClaimTemplates") or ()
+    }
+    added = [{"name": name} for name in sorted(str(name) for name in claims - present)]
+    whole = {**template, "spec": {**pod, "volumes": [*volumes, *added]}}
+    yield from _workload({**obj, "spec": {**spec, "template": whole}})
+
+
 def _selector(selector: Any, labels: Obj) -> Iterator[FieldError]:
     path = "spec.template.metadata.labels"
     mismatch = invalid(path, labels or None, "`selector` does not match template `labels`")
@@ -180,9 +197,23 @@ def _job_template(template: Obj, path: str) -> Iterator[FieldError]:
         yield required(f"{path}.spec.restartPolicy", 'valid values: "OnFailure", "Never"')
 
 
+def _schedule(text: str) -> Iterator[FieldError]:
+    if "TZ" in text:
+        why = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
+        yield invalid("spec.schedule", text, why)
+        return
+    try:
+        parse_schedule(text)
+    except InputError as error:
+        yield invalid("spec.schedule", text, error.message)
+
+
 def _cron_job(obj: Obj) -> Iterator[FieldError]:
     spec = obj.get("spec") or {}
-    if not spec.get("schedule"):
+    schedule = spec.get("schedule")
+    if schedule:
+        yield from _schedule(str(schedule))
+    else:
         yield required("spec.schedule")
     job = (spec.get("jobTemplate") or {}).get("spec") or {}
     yield from _job_template(job.get("template") or {}, "spec.jobTemplate.spec.template")
@@ -278,7 +309,7 @@ _RULES: dict[tuple[str, str], Callable[[Obj], Iterator[FieldError]]] = {
     ("apps", "Deployment"): _deployment,
     ("apps", "ReplicaSet"): _workload,
     ("apps", "DaemonSet"): _workload,
-    ("apps", "StatefulSet"): _workload,
+    ("apps", "StatefulSet"): _stateful_set,
     ("batch", "Job"): _job,
     ("batch", "CronJob"): _cron_job,
     (_RBAC, "Role"): _role,

@@ -131,7 +131,9 @@ def _claim(old: Obj, new: Obj) -> Iterator[FieldError]:
         return
     capacity = _at(old, "status", "capacity", "storage")
     wanted = _at(new, "spec", "resources", "requests", "storage")
-    if capacity and wanted and _less(wanted, capacity):
+    asked = _at(old, "spec", "resources", "requests", "storage")
+    # A volume may be larger than what was asked for; only asking for less is refused.
+    if capacity and wanted and asked and _less(wanted, asked) and not _less(capacity, wanted):
         path = "spec.resources.requests.storage"
         yield forbidden(path, "field can not be less than status.capacity")
 
@@ -190,7 +192,10 @@ def _pod_fixed(pod: Obj) -> Obj:
 
 def _role_binding(old: Obj, new: Obj) -> Iterator[FieldError]:
     if old.get("roleRef") != new.get("roleRef"):
-        yield invalid("roleRef", new.get("roleRef"), "cannot change roleRef")
+        given = new.get("roleRef") or {}
+        names = {"APIGroup": "apiGroup", "Kind": "kind", "Name": "name"}
+        spelt = {shown: given.get(name, "") for shown, name in names.items()}
+        yield invalid("roleRef", spelt, "cannot change roleRef")
 
 
 def _storage_class(old: Obj, new: Obj) -> Iterator[FieldError]:

@@ -18,6 +18,7 @@ from towline.drydock.api.app import ApiServer
 from towline.drydock.api.auth import TokenFile
 from towline.drydock.api.health import Health
 from towline.drydock.api.resources import Resources
+from towline.drydock.auth.access import open_access
 from towline.drydock.registry import Registry
 from towline.drydock.storage import Store
 from towline.kube.refs import GroupResource
@@ -138,9 +139,10 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
     body = {"metadata": {"name": "default"}}
     await registry.create(GroupResource("", "namespaces"), body, manager="test")
     tokens = TokenFile(tmp_path / "tokens.csv")
-    resources = Resources(registry, tokens, clock, Random(7), None)
+    access = open_access(registry, tokens, tmp_path, clock)
+    resources = Resources(registry, access, clock, Random(7), None)
     health = Health(live={}, ready={"store": lambda: not store.closed})
-    app = ApiServer(registry, resources, tokens, health, clock=clock, address="127.0.0.1:1")
+    app = ApiServer(registry, resources, access, health, clock=clock, address="127.0.0.1:1")
     made = Api(app, registry, tokens.admin_token)
     yield made
     store.end_watches()

@@ -292,8 +292,11 @@ async def test_eviction_respects_budgets(api: Any) -> None:
 async def test_parts_that_need_a_node_say_so(api: Any) -> None:
     await create(api, PODS, pod())
     assert (await api.get(f"{PODS}/p/log")).status == 400
-    reply = await api.request("POST", f"{PODS}/p/exec?command=ls", None)
-    assert reply.status == 501
+    for part in ("exec?command=ls", "attach", "portforward"):
+        reply = await api.request("POST", f"{PODS}/p/{part}", None)
+        assert reply.status == 400
+        assert reply.json()["message"] == "pod p does not have a host assigned"
+    assert (await api.request("GET", f"{PODS}/p/proxy", None)).status == 501
 
 
 async def test_the_newer_events_api_shows_the_same_events(api: Any) -> None:

@@ -39,6 +39,15 @@ KINDS = {
     NAMESPACES: ("Namespace", False),
     GroupResource("apps", "deployments"): ("Deployment", True),
     GroupResource("apps", "replicasets"): ("ReplicaSet", True),
+    GroupResource("apps", "statefulsets"): ("StatefulSet", True),
+    GroupResource("apps", "daemonsets"): ("DaemonSet", True),
+    GroupResource("apps", "controllerrevisions"): ("ControllerRevision", True),
+    GroupResource("", "replicationcontrollers"): ("ReplicationController", True),
+    GroupResource("", "persistentvolumeclaims"): ("PersistentVolumeClaim", True),
+    GroupResource("", "persistentvolumes"): ("PersistentVolume", False),
+    GroupResource("storage.k8s.io", "storageclasses"): ("StorageClass", False),
+    GroupResource("policy", "poddisruptionbudgets"): ("PodDisruptionBudget", True),
+    GroupResource("batch", "cronjobs"): ("CronJob", True),
     GroupResource("batch", "jobs"): ("Job", True),
     GroupResource("discovery.k8s.io", "endpointslices"): ("EndpointSlice", True),
     GroupResource("apiextensions.k8s.io", "customresourcedefinitions"): (
@@ -469,11 +478,17 @@ async def cluster(
     await real.store.close()
 
 
+@pytest.fixture
+def folders() -> Any:
+    """Where volumes are made; nowhere unless a test says so."""
+    return None
+
+
 @pytest_asyncio.fixture
-async def live(cluster: Any, clock: FakeClock) -> AsyncIterator[Any]:
+async def live(cluster: Any, clock: FakeClock, folders: Any) -> AsyncIterator[Any]:
     """The cluster with all controllers running."""
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(run_controllers(cluster, clock))
+        task = group.create_task(run_controllers(cluster, clock, folders=folders))
         yield cluster
         task.cancel()
 

@@ -378,3 +378,27 @@ async def test_namespaces_start_active_and_named(registry: Registry) -> None:
     assert space["spec"]["finalizers"] == ["kubernetes"]
     assert space["status"] == {"phase": "Active"}
     assert space["metadata"]["labels"] == {"kubernetes.io/metadata.name": "default"}
+
+
+async def test_a_status_write_leaves_the_specification_untouched_and_checks_the_status(
+    registry: Registry,
+) -> None:
+    kind = registry.kinds.stored(PODS)
+    assert kind is not None
+    spec = {"containers": [{"name": "c", "image": "i", "imagePullPolicy": "Never"}]}
+    pod = {"metadata": {"name": "shared", "namespace": "default"}, "spec": spec}
+    made = await registry.create(PODS, pod, manager="test")
+    wanted = {"phase": "Running", "nonsense": 1, "conditions": []}
+    body = {**made, "spec": {"containers": []}, "status": wanted}
+    target = Target(kind, "default", "shared", "status")
+    outcome = await settle(registry.writes.update(target, body, WriteOptions("test")))
+    assert outcome.obj["spec"] == made["spec"]
+    assert outcome.obj["status"]["phase"] == "Running"
+    assert "nonsense" not in outcome.obj["status"]
+    assert list(outcome.obj) == list(made)
+    again = {**outcome.obj, "status": wanted}
+    with pytest.raises(ApiError, match=r'unknown field "status\.nonsense"'):
+        registry.writes.update(target, again, WriteOptions("test", field_validation="Strict"))
+    wrong = {**outcome.obj, "status": {"phase": 1}}
+    with pytest.raises(ApiError, match="cannot unmarshal number"):
+        registry.writes.update(target, wrong, WriteOptions("test"))

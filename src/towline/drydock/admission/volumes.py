@@ -1,0 +1,48 @@
+"""Volumes and claims: what admission adds to new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+Obj = dict[str, Any]
+
+_DEFAULT = "storageclass.kubernetes.io/is-default-class"
+_CLAIM_PROTECTION = "kubernetes.io/pvc-protection"
+_VOLUME_PROTECTION = "kubernetes.io/pv-protection"
+
+
+def prepare_claim(claim: Obj, classes: Iterable[Obj]) -> Obj:
+    """A new claim with the default storage class, and kept as long as a pod uses it."""
+    spec = claim.get("spec") or {}
+    if spec.get("storageClassName") is None:
+        name = default_class(classes)
+        if name:
+            claim = {**claim, "spec": {**spec, "storageClassName": name}}
+    return _protected(claim, _CLAIM_PROTECTION)
+
+
+def prepare_volume(volume: Obj) -> Obj:
+    """A new volume, kept as long as a claim uses it."""
+    return _protected(volume, _VOLUME_PROTECTION)
+
+
+def default_class(classes: Iterable[Obj]) -> str:
+    """Name of the default class, the newest when there are several; empty for none."""
+    marked = [
+        one["metadata"]
+        for one in classes
+        if (one["metadata"].get("annotations") or {}).get(_DEFAULT) == "true"
+    ]
+    # Newest first; of the same second, the first by name.
+    marked.sort(key=lambda meta: str(meta["name"]))
+    marked.sort(key=lambda meta: str(meta.get("creationTimestamp") or ""), reverse=True)
+    return str(marked[0]["name"]) if marked else ""
+
+
+def _protected(obj: Obj, finalizer: str) -> Obj:
+    meta = obj["metadata"]
+    present = meta.get("finalizers") or []
+    if finalizer in present:
+        return obj
+    return {**obj, "metadata": {**meta, "finalizers": [*present, finalizer]}}
