@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from peers.recording import APPLY, MERGE_PATCH, Talk
+
 from scenarios.objects import config_map
 
 _RBAC = "rbac.authorization.k8s.io/v1"
