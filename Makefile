@@ -30,8 +30,9 @@ lint: setup ## Format, style, types and layer contracts
 format: setup ## Rewrite the code in the project's format
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
-bench: setup ## Latency and memory of the spine, medians
+bench: setup ## Latency and memory of the spine, then of the embedded cluster, medians
 	@$(BIN)/python benchmarks/spine.py
+	@$(BIN)/python benchmarks/drydock.py
 
 chaos: setup ## Longer fault suites: kill -9 at every stage of the story
 	@TOWLINE_CHAOS=long $(BIN)/pytest tests/e2e -m e2e
