@@ -14,7 +14,7 @@ die() { printf 'setup: error: %s\n' "$*" >&2; exit 1; }
 # program -> Debian package that brings it
 declare -A package_of=(
   [git]=git [podman]=podman [buildah]=buildah [runc]=runc [docker-registry]=docker-registry
-  [catatonit]=catatonit [/bin/busybox]=busybox-static [ip]=iproute2 [setpriv]=util-linux [tar]=tar [/usr/bin/python3]=python3
+  [catatonit]=catatonit [bwrap]=bubblewrap [/bin/busybox]=busybox-static [ip]=iproute2 [setpriv]=util-linux [tar]=tar [/usr/bin/python3]=python3
 )
 
 missing_packages() {

@@ -8,7 +8,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -60,11 +60,14 @@ class BuildSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         isolation: `auto`, `oci` or `chroot`.
         pip_conf: pip configuration mounted into builds; empty for the machine's own.
         ca_bundle: CA certificates mounted into builds; empty for the machine's own.
+        confine: `auto` runs `sh` steps on the host where they do not see the data folder, as far
+            as the machine allows; `off` runs them as they are.
     """
 
     isolation: str = "auto"
     pip_conf: str = ""
     ca_bundle: str = ""
+    confine: Literal["auto", "off"] = "auto"
 
 
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -68,3 +68,10 @@ def test_pairs_need_an_equals_sign() -> None:
     assert parse_mapping(" a=b , c=d=e,", setting="x") == {"a": "b", "c": "d=e"}
     with pytest.raises(SettingsError, match="--mirror"):
         parse_mapping("docker.io", setting="--mirror")
+
+
+def test_confinement_is_auto_or_off(tmp_path: Path) -> None:
+    flags = {"data": str(tmp_path)}
+    assert load_settings(flags, {"TOWLINE_BUILD_CONFINE": "off"}).build.confine == "off"
+    with pytest.raises(SettingsError, match="maybe"):
+        load_settings(flags, {"TOWLINE_BUILD_CONFINE": "maybe"})

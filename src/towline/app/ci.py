@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from towline.aio.services import Services
@@ -22,7 +24,9 @@ from towline.git.aliases import resolve_alias
 from towline.kube.refs import GroupVersionKind
 from towline.kubeclient.informer import Informer
 from towline.oci import Mirrors, RegistryClient
-from towline.sandbox import BaseImages, Builder, BuilderOptions, machine_settings
+from towline.sandbox import BaseImages, Builder, BuilderOptions, Confinement, machine_settings
+
+_log = logging.getLogger("towline.ci")
 
 PIPELINE = GroupVersionKind("towline.dev", "v1alpha1", "Pipeline")
 
@@ -64,6 +68,8 @@ class Ci:
             stand_ins=settings.images.stand_ins,
             timeout=settings.images.registry_timeout,
         )
+        kubeconfig = [Path(settings.kubeconfig).expanduser()] if settings.kubeconfig else []
+        self._confinement = Confinement([folder.path, *kubeconfig], mode=settings.build.confine)
         self.runs = RunController(
             RunPorts(
                 store=engine.store,
@@ -72,11 +78,12 @@ class Ci:
                 git=engine.repositories,
                 builder=self._builder,
                 bases=bases,
+                confinement=self._confinement,
                 mirrors=mirrors,
                 registry=registry,
                 clock=engine.clock,
                 settings=RunSettings(
-                    workspaces=folder.folder("workspaces"),
+                    workspaces=folder.folder("workspaces").resolve(),
                     artifacts=folder.folder("artifacts"),
                     instance=folder.instance,
                     git_aliases=engine.aliases,
@@ -97,6 +104,9 @@ class Ci:
     async def prepare(self) -> None:
         """Gets the builder ready and removes what an earlier run left."""
         if self.enabled:
+            await self._confinement.prepare()
+            if self._confinement.refusal:
+                _log.warning("steps are not confined: %s", self._confinement.refusal)
             await self._builder.prepare()
 
     async def close(self) -> None:

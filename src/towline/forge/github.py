@@ -10,6 +10,7 @@ import msgspec
 from towline.errors import InputError
 from towline.forge.commits import ListedCommit, files_of
 from towline.forge.events import PushEvent
+from towline.forge.forms import payload_of
 from towline.forge.hooks import (
     FullName,
     Hook,
@@ -115,9 +116,14 @@ class GitHubHooks:
     def parse_push(self, headers: Mapping[str, str], body: bytes) -> PushEvent | None:
         """The push, or None for other events.
 
+        Args:
+            headers: By lower-case name; the content type says whether the body is a form.
+            body: As it was sent.
+
         Raises:
             InputError: The body is not what the forge sends.
         """
+        body = payload_of(headers, body)
         if headers.get(self._event_header) != "push":
             decode(body, Ignored)
             return None

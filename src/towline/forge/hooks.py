@@ -15,6 +15,7 @@ import msgspec
 
 from towline.errors import InputError
 from towline.forge.events import PushEvent
+from towline.forge.forms import begins_form, escaped
 
 _HEX_DIGEST = re.compile(r"\A[0-9a-f]{64}\Z")
 _DELIVERY = re.compile(r"\A[A-Za-z0-9._:-]{1,128}\Z")
@@ -214,5 +215,8 @@ def first_line(message: str | None, limit: int = 200) -> str:
 def _mentions(lowered: bytes, full_name: str) -> bool:
     if not full_name:
         return True
-    name = full_name.lower().encode()
-    return name in lowered or name.replace(b"/", b"\\/") in lowered
+    name = full_name.lower()
+    spellings = [name.encode(), name.replace("/", "\\/").encode()]
+    if begins_form(lowered):
+        spellings += [escaped(spelling) for spelling in spellings]
+    return any(spelling in lowered for spelling in spellings)

@@ -75,6 +75,7 @@ def _pair_tasks(pair: Pair, context: PlanContext) -> list[Task]:
             gvk=pair.gvk,
             wave=pair.wave,
             target=pair.target.object if pair.target is not None else None,
+            origin=pair.target.origin if pair.target is not None else "",
             live=pair.live,
             annotations=pair.annotations,
             modified=pair.status is not None and pair.status.value != "Synced",
@@ -110,6 +111,7 @@ def _hook_task(hook: Target, phase: SyncPhase, context: PlanContext) -> Task:
         gvk=hook.gvk,
         wave=hook.wave,
         target={**hook.object, "metadata": meta},
+        origin=hook.origin,
         live=context.find(key),
         annotations=hook.annotations,
         hook=True,
@@ -153,7 +155,7 @@ def _checked(tasks: list[Task], context: PlanContext) -> list[Task]:
         for spec in [task.target.get("spec") or {}]
     }
     return [
-        msgspec.structs.replace(task, problem=problem) if problem else task
+        msgspec.structs.replace(task, problem=task.located(problem)) if problem else task
         for task in tasks
         for problem in [_problem(task, context, promised)]
     ]

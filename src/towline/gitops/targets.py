@@ -29,6 +29,7 @@ class Target(msgspec.Struct, frozen=True, eq=False, kw_only=True):
         digest: Identity of the content.
         annotations: Its annotations; shared.
         wave: Sync wave.
+        origin: File and line where it stands, `app/web.yaml:5`; no part of its identity.
     """
 
     key: ObjectKey
@@ -37,6 +38,7 @@ class Target(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     digest: str
     annotations: dict[str, str]
     wave: int
+    origin: str = ""
 
 
 class TargetSet(msgspec.Struct, frozen=True, eq=False, kw_only=True):
@@ -65,7 +67,7 @@ def settle(
         scope: Which kinds are namespaced; an unknown kind counts as namespaced.
     """
     targets = [
-        _target(manifest.object, instance, namespace, scope)
+        _target(manifest, instance, namespace, scope)
         for manifest in manifests
         if not is_ignored(_annotations(manifest.object))
     ]
@@ -96,7 +98,8 @@ def settle(
     return TargetSet(objects=objects, hooks=hooks, conditions=tuple(conditions))
 
 
-def _target(obj: dict[str, Any], instance: str, namespace: str, scope: Scope) -> Target:
+def _target(manifest: Manifest, instance: str, namespace: str, scope: Scope) -> Target:
+    obj = manifest.object
     gvk = gvk_of(obj)
     meta = dict(obj["metadata"])
     if scope(gvk) is False:
@@ -112,6 +115,7 @@ def _target(obj: dict[str, Any], instance: str, namespace: str, scope: Scope) ->
         digest=content_digest(tracked),
         annotations=annotations,
         wave=wave_of(annotations),
+        origin=manifest.origin,
     )
 
 

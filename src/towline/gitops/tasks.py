@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from towline.argo.manifest import located
 from towline.argo.status import Phase, ResultCode
 from towline.gitops.hooks import SyncPhase
 from towline.gitops.live import LiveObject
@@ -48,6 +49,7 @@ class Task(msgspec.Struct, frozen=True, eq=False, kw_only=True):
         hook: Whether it is a hook.
         modified: Whether applying would change something.
         problem: Why it cannot be done at all, or empty.
+        origin: File and line of the target; empty for objects that no manifest describes.
         result: What became of it so far.
     """
 
@@ -60,6 +62,7 @@ class Task(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     hook: bool = False
     modified: bool = True
     problem: str = ""
+    origin: str = ""
     result: TaskResult | None = None
 
     @property
@@ -88,6 +91,10 @@ class Task(msgspec.Struct, frozen=True, eq=False, kw_only=True):
         obj = self.key.object
         rank = kind_rank(obj.kind)
         return self.key.phase.rank, self.wave, rank, obj.name, obj.namespace
+
+    def located(self, message: str) -> str:
+        """A complaint about the target with the place of its manifest."""
+        return located(message, self.origin, self.key.object)
 
     def with_result(self, result: TaskResult | None) -> Task:
         """The task with another result."""

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping
 
-import msgspec
-
 from towline.argo.manifest import content_digest
-from towline.render.result import RenderResult
+from towline.render.result import RenderResult, with_objects_of
 from towline.render.source import BUILT_IN, Renderer, RenderRequest, render_source
 from towline.render.tree import FileTree, unchanged
 
@@ -51,8 +49,7 @@ class RenderCache:
             return known
         result = render_source(tree, request, self._renderers)
         if known is not None and known.digest == result.digest:
-            # The same content keeps its identity: what was derived from it stays valid.
-            result = msgspec.structs.replace(known, read=result.read)
+            result = with_objects_of(result, known)
         self._keep(key, result)
         return result
 

@@ -15,8 +15,13 @@ MANIFEST_LIMITS: Final = Limits(unique_keys=False)
 _LOOKS_LIKE: Final = ("apiVersion:", "kind:", "metadata:")
 
 
-def manifests_of_yaml(text: str, file: str) -> list[Manifest]:
+def manifests_of_yaml(text: str, file: str, path: str) -> list[Manifest]:
     """All objects of a YAML file; a file that is not about Kubernetes has none.
+
+    Args:
+        text: Its content.
+        file: Its path as errors of the whole render name it: within the application's folder.
+        path: Its path within the repository.
 
     Raises:
         InputError: A broken manifest.
@@ -24,7 +29,7 @@ def manifests_of_yaml(text: str, file: str) -> list[Manifest]:
     found: list[Manifest] = []
     try:
         for document in load_documents(text, file=file, limits=MANIFEST_LIMITS):
-            found.extend(_manifests(document, file))
+            found.extend(_manifests(document, file, path))
     except InputError as error:
         if found or all(word in text for word in _LOOKS_LIKE):
             raise unreadable(file, error) from error
@@ -32,15 +37,20 @@ def manifests_of_yaml(text: str, file: str) -> list[Manifest]:
     return found
 
 
-def manifests_of_json(text: str, file: str) -> list[Manifest]:
+def manifests_of_json(text: str, file: str, path: str) -> list[Manifest]:
     """The object, or the objects of the List, of a JSON file.
+
+    Args:
+        text: Its content.
+        file: Its path as errors of the whole render name it: within the application's folder.
+        path: Its path within the repository.
 
     Raises:
         InputError: A broken manifest.
     """
     try:
         value = orjson.loads(text)
-        return list(_manifests(Document(value, 1), file))
+        return list(_manifests(Document(value, 1), file, path))
     except orjson.JSONDecodeError as error:
         problem = InputError(error.msg, file=file, line=error.lineno, column=error.colno)
         raise unreadable(file, problem) from error
@@ -61,7 +71,7 @@ def unreadable(file: str, error: InputError) -> InputError:
     )
 
 
-def _manifests(document: Document, file: str) -> Iterator[Manifest]:
+def _manifests(document: Document, file: str, path: str) -> Iterator[Manifest]:
     value = document.value
     if value is None:
         return
@@ -74,14 +84,14 @@ def _manifests(document: Document, file: str) -> Iterator[Manifest]:
     items = value.get("items")
     if str(value["kind"]).endswith("List") and isinstance(items, list):
         for item in items:
-            yield from _manifests(Document(item, document.line), file)
+            yield from _manifests(Document(item, document.line), file, path)
         return
     problem = _metadata_problem(value.get("metadata"))
     if problem is not None:
         field, message = problem
         name = f"{value['kind']}: {message}"
         raise InputError(name, file=file, line=document.line, field=field)
-    yield Manifest(value, file, document.line)
+    yield Manifest(value, path, document.line)
 
 
 def _problem(value: dict[str, Any]) -> tuple[str, str] | None:

@@ -39,13 +39,14 @@ def render_directory(tree: FileTree, path: str, options: Directory) -> RenderRes
     found: list[Manifest] = []
     total = 0
     for file in _files(recording, folder, "", options, 0):
-        content = recording.read(join(folder, file))
+        place = join(folder, file)
+        content = recording.read(place)
         total += len(content)
         if total > MAX_COMBINED_BYTES:
             raise LimitError(
                 f"the manifest files of {path!r} are larger than {MAX_COMBINED_BYTES} bytes in all"
             )
-        found.extend(_manifests(content, file))
+        found.extend(_manifests(content, file, place))
     return result_of(found, SOURCE_TYPE, recording.reads)
 
 
@@ -71,7 +72,7 @@ def _wanted(relative: str, options: Directory) -> bool:
     return not options.include or matches(options.include, relative)
 
 
-def _manifests(content: bytes, file: str) -> list[Manifest]:
+def _manifests(content: bytes, file: str, path: str) -> list[Manifest]:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -81,6 +82,5 @@ def _manifests(content: bytes, file: str) -> list[Manifest]:
         return []
     if file.endswith(".jsonnet"):
         raise InputError("Jsonnet is not available in this installation", file=file)
-    return (
-        manifests_of_json(text, file) if file.endswith(".json") else manifests_of_yaml(text, file)
-    )
+    read = manifests_of_json if file.endswith(".json") else manifests_of_yaml
+    return read(text, file, path)

@@ -17,18 +17,33 @@ class RenderResult(msgspec.Struct, frozen=True, eq=False):
         manifests: In the order of the files.
         source_type: `Directory`, `Helm`, `Kustomize` or `Plugin`.
         read: Everything that was read to get here.
-        digest: Identity of the content: equal digests, equal manifests.
+        digest: Identity of the content: equal digests, equal objects.
+        places: Identity of where the objects stand in the repository.
     """
 
     manifests: tuple[Manifest, ...]
     source_type: str
     read: tuple[Read, ...]
     digest: str
+    places: str
 
 
 def result_of(manifests: list[Manifest], source_type: str, read: tuple[Read, ...]) -> RenderResult:
-    """Builds a result and its digest."""
+    """Builds a result and its digests."""
     hasher = hashlib.blake2b(source_type.encode(), digest_size=20)
     for manifest in manifests:
         hasher.update(content_digest(manifest.object).encode())
-    return RenderResult(tuple(manifests), source_type, read, hasher.hexdigest())
+    places = content_digest([manifest.origin for manifest in manifests])
+    return RenderResult(tuple(manifests), source_type, read, hasher.hexdigest(), places)
+
+
+def with_objects_of(result: RenderResult, known: RenderResult) -> RenderResult:
+    """The result with the very objects of an earlier one of the same digest, where they stand now.
+
+    What was derived from an object may be kept by its identity.
+    """
+    manifests = tuple(
+        Manifest(before.object, now.file, now.line)
+        for now, before in zip(result.manifests, known.manifests, strict=True)
+    )
+    return msgspec.structs.replace(result, manifests=manifests)

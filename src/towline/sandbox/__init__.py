@@ -3,6 +3,7 @@
 from towline.sandbox.base_images import BaseImages, Candidate, ImageSource
 from towline.sandbox.build_request import BuildRequest
 from towline.sandbox.buildah import Builder, BuilderOptions
+from towline.sandbox.confinement import Confinement, View
 from towline.sandbox.leftovers import reap
 from towline.sandbox.pip_settings import PipSettings, machine_settings
 from towline.sandbox.process import Child, Completed, Grace, Limits, run, spawn
@@ -15,10 +16,12 @@ __all__ = [
     "Candidate",
     "Child",
     "Completed",
+    "Confinement",
     "Grace",
     "ImageSource",
     "Limits",
     "PipSettings",
+    "View",
     "machine_settings",
     "reap",
     "run",

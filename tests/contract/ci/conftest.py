@@ -11,7 +11,7 @@ import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import pytest_asyncio
@@ -32,7 +32,14 @@ from towline.git.credentials import GitCredentials
 from towline.git.mirror import Mirrors as GitMirrors
 from towline.git.server import GitServer, Repositories, ServerSettings, TokenBook
 from towline.oci import EmbeddedRegistry, Mirrors, RegistryClient
-from towline.sandbox import BaseImages, Builder, BuilderOptions, machine_settings, spawn
+from towline.sandbox import (
+    BaseImages,
+    Builder,
+    BuilderOptions,
+    Confinement,
+    machine_settings,
+    spawn,
+)
 from towline.store import Run, Store
 
 
@@ -134,7 +141,7 @@ class Town:
         self.mirrors = Mirrors({"docker.io": "embedded"}, self.registry.address)
         await self.start()
 
-    async def start(self) -> None:
+    async def start(self, *, confine: Literal["auto", "off"] = "auto") -> None:
         """Opens the store and starts the controllers."""
         self.store = await Store.open(self.root / "store")
         self.repositories = GitMirrors(self.root / "mirrors", self.git, self._credentials)
@@ -147,6 +154,8 @@ class Town:
             )
         )
         await self.builder.prepare()
+        confinement = Confinement([self.root], mode=confine)
+        await confinement.prepare()
         pipelines = PipelineRegister(self.cluster)
         ports = RunPorts(
             store=self.store,
@@ -160,6 +169,7 @@ class Town:
                 stand_ins=True,
                 timeout=2.0,
             ),
+            confinement=confinement,
             mirrors=self.mirrors,
             registry=self.client,
             clock=SystemClock(),

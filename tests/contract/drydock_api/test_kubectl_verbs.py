@@ -105,6 +105,25 @@ def test_apply_in_its_three_ways(kubectl: Any, space: str) -> None:
     assert "+  replicas: 2" in differs.stdout
 
 
+def test_two_managers_share_an_applied_manifest(kubectl: Any, space: str) -> None:
+    def apply(text: str, manager: str, *more: str) -> Any:
+        flags = ("--server-side", "--field-manager", manager, *more)
+        return kubectl.run("apply", *flags, "-f", "-", text=text)
+
+    empty = WORKLOAD.replace("name: web", "name: shared")
+    plain = empty.replace("creationTimestamp: null", "").replace(", }", "}")
+    for manager in ("one", "two", "one"):
+        done = apply(plain, manager)
+        assert done.returncode == 0, done.stderr
+    assert apply(empty, "one").returncode == 0
+    # As on kube-apiserver 1.36: a null creation time of a template is a field, and news each time.
+    done = apply(empty, "two")
+    assert done.returncode == 1
+    assert 'conflict with "one": .spec.template.metadata.creationTimestamp' in done.stderr
+    assert apply(empty, "two", "--force-conflicts").returncode == 0
+    kubectl("delete", "deployment/shared", "service/shared")
+
+
 def test_unknown_fields_are_refused_by_default(kubectl: Any, space: str) -> None:
     typo = WORKLOAD.replace("targetPort", "tragetPort")
     refused = kubectl.run("apply", "-f", "-", text=typo)

@@ -270,6 +270,39 @@ async def test_a_refused_object_fails_the_sync_after_its_retries(engine: Any) ->
 
 
 @pytest.mark.asyncio
+async def test_a_refused_object_names_file_line_object_and_field(engine: Any) -> None:
+    place = "(app/all.yaml:10, Deployment story/web)"
+    field = (
+        "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas"
+        f" of type int32 {place}"
+    )
+    wrong = deployment().replace("replicas: 1", 'replicas: "three"').lstrip()
+    engine.push({"app/all.yaml": config("one") + wrong})
+    policy = {"automated": {}, "retry": {"limit": 0}}
+    spec = {"syncPolicy": policy, "source": {"path": "app"}}
+    await engine.create_app("story", spec)
+
+    async def told(commit: str) -> None:
+        def accept(found: Any) -> bool:
+            conditions = found.get("conditions") or [{"message": ""}]
+            return commit in conditions[0]["message"]
+
+        found = (await engine.until_app("story", accept))["status"]
+        assert found["conditions"][0]["message"].endswith(field)
+        state = found["operationState"]
+        assert state["message"].endswith(field)
+        results = {entry["name"]: entry["message"] for entry in state["syncResult"]["resources"]}
+        assert results["web"].endswith(field)
+        assert place not in results["one"]
+
+    await told(engine.repos.commits[-1])
+    await engine.until_app("story", at(engine.push({"app/all.yaml": config("one") + deployment()})))
+    moved = config("one") + "\n\n" + wrong
+    field, place = field.replace(":10,", ":12,"), place.replace(":10,", ":12,")
+    await told(engine.push({"app/all.yaml": moved}))
+
+
+@pytest.mark.asyncio
 async def test_waves_and_hooks_come_in_order(engine: Any) -> None:
     text = config("c") + config("late", **{"sync-wave": "2"}) + job("pre", hook="PreSync")
     text += job("post", hook="PostSync", **{"hook-delete-policy": "HookSucceeded"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import urlencode
 
 import msgspec
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from towline.errors import InputError
+from towline.forge.forms import payload_of
 from towline.forge.github import GITHUB
 from towline.forge.hooks import HookSecret, checked_ref, hmac_match
 from towline.forge.payload import ZERO, RefChange, delivery_id, push_body, push_headers, signature
@@ -130,5 +132,17 @@ def test_no_bytes_break_the_dialect(body: bytes) -> None:
     for event in ("push", "ping"):
         try:
             GITHUB.parse_push({"x-github-event": event}, body)
+        except InputError:
+            continue
+
+
+@given(st.binary(max_size=200))
+def test_forms_hold_any_payload_and_nothing_breaks_their_reader(payload: bytes) -> None:
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    assert payload_of(headers, urlencode({"payload": payload}).encode()) == payload
+    assert payload_of({}, payload) == payload
+    for body in (payload, b"payload=" + payload):
+        try:
+            assert len(payload_of(headers, body)) <= len(body)
         except InputError:
             continue

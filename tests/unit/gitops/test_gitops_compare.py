@@ -150,6 +150,15 @@ def test_targets_get_namespace_and_tracking_id() -> None:
     assert marks == ["web:/ConfigMap:prod/one", "web:/Namespace:prod/ns", "web:/ConfigMap:x/far"]
 
 
+def test_a_target_knows_its_place_which_is_no_part_of_what_it_is() -> None:
+    here, there = (
+        only(settle([manifest], instance="web", namespace="prod", scope=scope))
+        for manifest in (Manifest(config(), "a.yaml", 1), Manifest(config(), "b/c.yaml", 7))
+    )
+    assert (here.origin, there.origin) == ("a.yaml:1", "b/c.yaml:7")
+    assert (here.digest, here.object) == (there.digest, there.object)
+
+
 def test_the_last_of_two_equal_objects_counts_and_is_reported() -> None:
     found = targets(config(data={"a": "1"}), config(data={"a": "2"}))
     assert only(found).object["data"] == {"a": "2"}

@@ -270,6 +270,22 @@ def test_invalid_tasks_stop_everything() -> None:
     assert decision.message.startswith("one or more synchronization tasks are not valid: forbidden")
 
 
+def test_complaints_name_file_line_and_object_of_what_git_describes() -> None:
+    hook = noted("", "Job", hook="PreSync")
+    hook["metadata"] |= {"generateName": "gen-", "name": ""}
+    wanted = (obj("forbidden"), obj("c", "CustomResourceDefinition"), hook)
+    cluster = Cluster(*wanted, alive=[live("old")], options=["CreateNamespace=true"])
+    tasks = {task.key.object.kind + task.key.object.name: task for task in cluster.tasks()}
+    assert {name: task.located("no") for name, task in tasks.items()} == {
+        "ConfigMapforbidden": "no (a:1, ConfigMap prod/forbidden)",
+        "CustomResourceDefinitionc": "no (a:1, CustomResourceDefinition c)",
+        "Jobgen-0123456-presync-1000": "no (a:1, Job prod/gen-0123456-presync-1000)",
+        "ConfigMapold": "no",
+        "Namespaceprod": "no",
+    }
+    assert tasks["ConfigMapforbidden"].problem == "forbidden (a:1, ConfigMap prod/forbidden)"
+
+
 def test_a_kind_whose_definition_comes_along_is_valid_and_the_definition_goes_first() -> None:
     crd = obj("things.things.io", "CustomResourceDefinition")
     crd["spec"] = {"group": "things.io", "names": {"kind": "Thing"}}

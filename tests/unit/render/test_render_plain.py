@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from towline.argo.application import Directory, Source
+from towline.argo.manifest import Manifest
 from towline.errors import InputError, NotFoundError
 from towline.render.cache import RenderCache
 from towline.render.plain import render_directory
@@ -76,8 +77,18 @@ def test_which_files_count(options: Any, names: Any) -> None:
 
 
 def test_manifests_know_file_and_line() -> None:
-    result = render_directory(Files(FILES), "app", Directory())
-    assert [(m.file, m.line) for m in result.manifests] == [("a.yaml", 1), ("a.yaml", 5)]
+    result = render_directory(Files(FILES), "app", Directory(recurse=True))
+    assert [manifest.origin for manifest in result.manifests] == [
+        "app/a.yaml:1",
+        "app/a.yaml:5",
+        "app/sub/b.yml:1",
+        "app/sub/c.json:1",
+        "app/x/d.yaml:1",
+    ]
+
+
+def test_a_file_name_cannot_forge_the_lines_of_a_message() -> None:
+    assert Manifest({}, "a\nb\udcff\u202e.yaml", 3).origin == "a?b??.yaml:3"
 
 
 @pytest.mark.parametrize(
@@ -188,6 +199,26 @@ def test_a_commit_costs_a_render_only_if_it_changed_what_was_read(
     if renders == 1:
         assert second is first
         assert tree.reads == 0
+
+
+@pytest.mark.parametrize(
+    "moved",
+    [
+        {"app/b.yaml": FILES["app/a.yaml"]},
+        {"app/a.yaml": "# a comment more\n" + FILES["app/a.yaml"]},
+        {"app/a.yaml": config("one"), "app/b.yaml": config("two")},
+    ],
+)
+def test_objects_that_only_moved_are_the_same_objects_at_another_place(moved: Any) -> None:
+    cache = RenderCache()
+    first = cache.render("u", Files({"app/a.yaml": FILES["app/a.yaml"]}), request())
+    second = cache.render("u", Files(moved), request())
+    cold = render_source(Files(moved), request())
+    assert second.digest == first.digest
+    pairs = zip(first.manifests, second.manifests, strict=True)
+    assert all(before.object is after.object for before, after in pairs)
+    assert second.manifests == cold.manifests
+    assert second.places == cold.places != first.places
 
 
 def test_r12_a_remembered_render_equals_a_cold_one_after_any_change() -> None:

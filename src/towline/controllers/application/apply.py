@@ -66,11 +66,13 @@ class Applier:
         try:
             message = await self._apply(task, task.target, options)
         except (ApiError, TransientError) as error:
-            return TaskResult(ResultCode.SYNC_FAILED, _failure(task, error), Phase.FAILED)
+            return TaskResult(
+                ResultCode.SYNC_FAILED, task.located(_failure(task, error)), Phase.FAILED
+            )
         except Exception as error:  # noqa: BLE001  # one strange manifest must not stop the others
             _log.exception("apply broke object=%s", task.key.object)
             text = f"the manifest cannot be applied: {type(error).__name__}"
-            return TaskResult(ResultCode.SYNC_FAILED, text, Phase.FAILED)
+            return TaskResult(ResultCode.SYNC_FAILED, task.located(text), Phase.FAILED)
         state = Phase.SUCCEEDED if options.dry_run else Phase.RUNNING
         return TaskResult(ResultCode.SYNCED, message, state)
 

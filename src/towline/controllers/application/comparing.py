@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 from typing import Final
 
 import orjson
 
 from towline.argo.application import Application
-from towline.argo.manifest import content_digest
+from towline.argo.manifest import content_digest, located
 from towline.argo.names import APP_PROJECT, SYNC_OPTIONS, instance_name
 from towline.argo.project import Project, parse_project
 from towline.controllers.application.kinds import scope_of
 from towline.controllers.application.live import LiveIndex
 from towline.controllers.application.memory import Memory
 from towline.controllers.application.ports import ClusterApi, LiveCache
+from towline.errors import InputError, TowlineError
 from towline.gitops.compare import Comparison, World, compare, has_say
 from towline.gitops.diff import DiffRules, Schemas, is_modified
 from towline.gitops.health import Health, assess
@@ -27,6 +29,8 @@ from towline.gitops.tracking import self_referenced, tracked_by
 from towline.kube.refs import GroupVersionKind, ObjectKey
 from towline.kubeclient.objects import CachedObject, cached_object
 from towline.render.result import RenderResult
+
+_log = logging.getLogger("towline.engine")
 
 _SLICE_SECONDS: Final = 0.005
 
@@ -102,7 +106,7 @@ class Comparer:
             scopes.append(None if found is None else found.namespaced)
         memory.unknown_kinds = None in scopes
         namespace = app.spec.destination.namespace
-        key = content_digest([result.digest, namespace, scopes])
+        key = content_digest([result.digest, result.places, namespace, scopes])
         if memory.targets is not None and memory.targets[0] == key:
             return memory.targets[1]
         known = dict(zip(kinds, scopes, strict=True))
@@ -131,7 +135,7 @@ class Comparer:
             here = rules
             if switched_on("ServerSideApply", options):
                 here = DiffRules(ignore=rules.ignore, server_side=True)
-            verdict = is_modified(target, live, here, self._schemas)
+            verdict = self._differs(target, live, here)
             memory.diffs[target.key] = (stamp, verdict)
             return verdict
 
@@ -144,6 +148,18 @@ class Comparer:
             permitted=lambda gvk, name: self.permitted(project, gvk, name),
         )
         return compare(targets, live, world)
+
+    def _differs(self, target: Target, live: LiveObject, rules: DiffRules) -> bool:
+        try:
+            return is_modified(target, live, rules, self._schemas)
+        except TowlineError as error:
+            text = str(error)
+        except Exception as error:  # noqa: BLE001  # manifests come from strangers
+            _log.exception("comparison broke object=%s", target.key)
+            text = f"a manifest cannot be compared: {type(error).__name__}: {error}"
+        if target.gvk.group_kind == ("", "Secret"):
+            text = "the Secret cannot be compared"  # the text may quote values
+        raise InputError(located(text, target.origin, target.key))
 
     def tracked(self, app: Application) -> list[CachedObject]:
         """Live objects without owners that carry the application's tracking id."""

@@ -95,16 +95,13 @@ class Containers:
             raise NotFoundError(f"there is no container {name}")
         values = {key: value for key, value in env.items() if key not in _OF_THE_HOST}
         values |= {**container.arguments.env, _MARK: name}
-        file = self._scope.workspace.temporary / f"env-{next(self._serial)}"
-        file.touch(mode=0o644)
-        file.write_text(
-            "".join(
-                f"export {key}={shlex.quote(value)}\n"
-                for key, value in values.items()
-                if key.isidentifier()
-            )
-        )
         workspace = self._scope.workspace
+        exports = "".join(
+            f"export {key}={shlex.quote(value)}\n"
+            for key, value in values.items()
+            if key.isidentifier()
+        )
+        file = workspace.put(f"env-{next(self._serial)}", exports, mode=0o644)
         own = [(str(path), str(path), "rw") for path in (workspace.root, workspace.temporary)]
         lead = ["/bin/sh", "-c", '. "$1"; rm -f "$1"; shift; exec "$@"', "sh", str(file)]
         user = container.arguments.user or f"{os.getuid()}:{os.getgid()}"

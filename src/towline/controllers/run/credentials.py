@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import secrets
 import shlex
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,7 @@ class BoundFiles:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._count = 0
+        self._made: set[str] = set()
 
     def bind(self, command: BindCredentials, found: Credential) -> BoundCredentials:
         """The parts for one kind of binding.
@@ -157,22 +158,15 @@ class BoundFiles:
 
     def release(self, path: str) -> None:
         """Deletes a file that `bind` made."""
-        place = Path(path)
-        if path and place.is_relative_to(self._folder):
-            place.unlink(missing_ok=True)
-
-    @property
-    def _folder(self) -> Path:
-        return self._workspace.temporary / "secrets"
+        name = Path(path).name
+        if name in self._made:
+            self._workspace.remove(name)
+            self._made.discard(name)
 
     def _write(self, data: bytes, *, mode: int = 0o600) -> str:
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        self._count += 1
-        place = self._folder / f"secret-{self._count}"
-        place.touch(mode=0o600)
-        place.write_bytes(data)
-        place.chmod(mode)
-        return str(place)
+        name = f"secret-{secrets.token_hex(8)}"
+        self._made.add(name)
+        return str(self._workspace.put(name, data, mode=mode))
 
     def _askpass(self, username: str, password: str) -> str:
         script = (

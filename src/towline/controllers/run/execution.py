@@ -34,7 +34,7 @@ from towline.pipeline.jenkins.results import parse_result
 from towline.pipeline.jenkins.run import run_jenkinsfile
 from towline.pipeline.lint import Finding, lint
 from towline.pipeline.model import PipelineSpec
-from towline.sandbox import BaseImages, Builder, reap
+from towline.sandbox import BaseImages, Builder, Confinement, reap
 from towline.sandbox.process import COOKIE
 from towline.store import Run, Store
 from towline.text.groovy import parse
@@ -62,6 +62,7 @@ class RunPorts:
         git: Repositories.
         builder: Builds and runs images.
         bases: Provides base images.
+        confinement: What scripts on the host run in.
         mirrors: Where image references really lead.
         registry: Asks registries.
         clock: Time.
@@ -74,6 +75,7 @@ class RunPorts:
     git: GitPort
     builder: Builder
     bases: BaseImages
+    confinement: Confinement
     mirrors: Mirrors
     registry: RegistryClient
     clock: Clock
@@ -90,6 +92,8 @@ async def carry_out(
     """
     log = RunLog(ports.store.logs, queued.id)
     run = await ports.store.runs.start(queued.id)
+    if ports.confinement.refusal:
+        log.line(f"steps are not confined: {ports.confinement.refusal}")
     log.line(_headline(run))
     log.add_secrets(secret_values(spec, run.parameters))
     workspace = Workspace(ports.settings.workspaces / run.id, run.job.rpartition("/")[2] or "job")
@@ -180,7 +184,7 @@ def _executor(
     containers = Containers(scope, ports.builder, images)
     executor = RunExecutor(
         scope,
-        shell=Shell(scope, containers),
+        shell=Shell(scope, containers, ports.confinement),
         checkouts=Checkouts(scope, ports.git, credentials),
         images=images,
         containers=containers,
@@ -276,7 +280,7 @@ def _environment(settings: RunSettings, scope: RunScope, url: str) -> Mapping[st
     return {
         **settings.environment,
         "PATH": f"{scope.workspace.programs}:{settings.path}",
-        "HOME": str(scope.workspace.home),
+        "HOME": str(scope.workspace.script_home),
         "TMPDIR": str(scope.workspace.temporary),
         "WORKSPACE": str(scope.workspace.root),
         "WORKSPACE_TMP": str(scope.workspace.temporary),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -212,13 +213,11 @@ class Images:
             yield None
             return
         text = await self._credentials.registry_auth(credentials, place.host)
-        file = self._scope.workspace.temporary / f"auth-{id(text)}.json"
-        file.touch(mode=0o600)
-        try:
-            file.write_text(text)
-            yield file
-        finally:
-            file.unlink(missing_ok=True)
+        # Not in the workspace: scripts of the run need not see it, and could plant links there.
+        with tempfile.NamedTemporaryFile("w", dir=self._builder.scratch, suffix=".json") as file:
+            file.write(text)
+            file.flush()
+            yield Path(file.name)
 
     @contextlib.contextmanager
     def _output(self) -> Iterator[Say]:

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import itertools
-import json
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
+
+import msgspec
 
 from towline.controllers.run.containers import Containers
 from towline.controllers.run.log import LogStream
 from towline.controllers.run.scope import RunScope
 from towline.pipeline.commands import Sh, ShResult, StepContext, StepFailed
 from towline.sandbox import process
+from towline.sandbox.confinement import Confinement
 
 _MOST_CAPTURED = 1 << 20
+
+
+class _Pushed(msgspec.Struct, frozen=True):
+    """One line of what the git wrapper noted."""
+
+    repository: str
+    ref: str
+    commit: str
 
 
 class Shell:
@@ -23,11 +33,13 @@ class Shell:
     Args:
         scope: The run.
         containers: Where scripts run that are not for the host.
+        confinement: Where those for the host run.
     """
 
-    def __init__(self, scope: RunScope, containers: Containers) -> None:
+    def __init__(self, scope: RunScope, containers: Containers, confinement: Confinement) -> None:
         self._scope = scope
         self._containers = containers
+        self._confinement = confinement
         self._serial = itertools.count(1)
 
     async def run(self, command: Sh, context: StepContext) -> ShResult:
@@ -44,6 +56,8 @@ class Shell:
         env: Mapping[str, str] = {**context.env, process.COOKIE + "_RUN": self._scope.run.id}
         if context.container is not None:
             argv, env = self._containers.exec_argv(context.container, argv, env, str(cwd))
+        else:
+            argv, env = self._confinement.wrap(argv, env, self._scope.workspace.view, cwd)
         captured = bytearray()
         stream = self._scope.log.stream()
         try:
@@ -70,25 +84,19 @@ class Shell:
         return ShResult(exit_code=code, stdout=stdout)
 
     def _script(self, text: str) -> Path:
-        place = self._scope.workspace.temporary / f"script-{next(self._serial)}.sh"
-        place.write_text(text, encoding="utf-8", errors="surrogateescape")
-        place.chmod(0o755)
-        return place
+        return self._scope.workspace.put(f"script-{next(self._serial)}.sh", text, mode=0o755)
 
     async def _note_pushes(self) -> None:
         """Records what the script pushed; the first push of a run is a mark of the delivery."""
-        pushes = self._scope.workspace.pushes
-        if not pushes.exists():
-            return
-        lines = pushes.read_text(encoding="utf-8").splitlines()
-        pushes.unlink()
-        for line in lines:
-            pushed = json.loads(line)
-            commit = pushed["commit"]
+        for line in self._scope.workspace.take_pushes().splitlines():
+            try:
+                pushed = msgspec.json.decode(line, type=_Pushed)
+            except msgspec.MsgspecError:
+                continue  # not from the wrapper: the script wrote there
             await self._scope.store.commits.add(
-                self._scope.run.id, pushed["repository"], pushed["ref"], commit
+                self._scope.run.id, pushed.repository, pushed.ref, pushed.commit
             )
-            await self._scope.mark("manifest", commit)
+            await self._scope.mark("manifest", pushed.commit)
 
 
 def _interpreter(text: str, script: Path) -> list[str]:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shlex
 import shutil
+import stat
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,10 @@ import msgspec
 
 from towline.controllers.run import git_wrapper
 from towline.errors import InputError, NotFoundError
+from towline.sandbox.confinement import View
 from towline.sandbox.process import DEFAULT_PATH
+
+_MOST_NOTED = 1 << 20
 
 
 class Workspace:
@@ -23,13 +27,25 @@ class Workspace:
     Args:
         folder: Belongs to the run alone.
         name: Name of the work tree's folder.
+
+    Attributes:
+        root: The work tree.
+        temporary: Files for scripts and of scripts, also in containers.
+        home: HOME of programs that we run ourselves; scripts cannot reach it, so what they
+            configure does not act on us.
+        script_home: HOME of scripts.
+        scratch: What stands for `/tmp` when scripts are confined.
+        programs: Programs put first on the PATH.
+        state: Notes of the git wrapper.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
         self.folder = folder
         self.root = folder / name
         self.temporary = folder / f"{name}@tmp"
-        self.home = folder / "home"
+        self.home = folder / "own-home"
+        self.script_home = folder / "home"
+        self.scratch = folder / "tmp"
         self.programs = folder / "bin"
         self.state = folder / "state"
 
@@ -37,8 +53,19 @@ class Workspace:
         """Makes the folders anew; what an earlier attempt left is deleted."""
         self.delete()
         self.folder.mkdir(mode=0o700, parents=True)
-        for path in (self.root, self.temporary, self.home, self.programs, self.state):
+        for path in (*self.view.writable, *self.view.readable, self.home):
             path.mkdir(mode=0o755)
+        self.scratch.mkdir()
+        self.scratch.chmod(0o1777)
+
+    @property
+    def view(self) -> View:
+        """What confined scripts reach of it."""
+        return View(
+            writable=(self.root, self.temporary, self.script_home, self.state),
+            readable=(self.programs,),
+            scratch=self.scratch,
+        )
 
     def delete(self) -> None:
         """Removes everything; absent is no error."""
@@ -85,7 +112,52 @@ class Workspace:
         shim.write_text(f'#!/bin/sh\nexec {shlex.join(argv)} "$@"\n')
         shim.chmod(0o755)
 
+    def put(self, name: str, content: str | bytes, *, mode: int) -> Path:
+        """Writes a file of ours into the temporary folder, in place of what scripts left there.
+
+        Scripts may plant links in that folder: none is followed.
+
+        Raises:
+            OSError: A folder stands in its place.
+        """
+        folder = os.open(self.temporary, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=folder)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            handle = os.open(name, flags, mode, dir_fd=folder)
+        finally:
+            os.close(folder)
+        data = content if isinstance(content, bytes) else content.encode(errors="surrogateescape")
+        with os.fdopen(handle, "wb") as stream:
+            os.fchmod(handle, mode)
+            stream.write(data)
+        return self.temporary / name
+
+    def remove(self, name: str) -> None:
+        """Deletes a file that `put` made; absent is fine, links are not followed."""
+        folder = os.open(self.temporary, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=folder)
+        finally:
+            os.close(folder)
+
     @property
     def pushes(self) -> Path:
         """File in which the wrapper notes what it pushed."""
         return self.state / "pushes"
+
+    def take_pushes(self) -> str:
+        """What the wrapper noted since the last time; scripts can write there, so bounded.
+
+        A link is not followed.
+        """
+        try:
+            handle = os.open(self.pushes, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:
+            return ""
+        with os.fdopen(handle, "rb") as stream:
+            noted = stream.read(_MOST_NOTED) if stat.S_ISREG(os.fstat(handle).st_mode) else b""
+        self.pushes.unlink(missing_ok=True)
+        return (noted or b"").decode("utf-8", "replace")

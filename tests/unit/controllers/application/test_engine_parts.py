@@ -7,13 +7,17 @@ import datetime as dt
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 
 from towline.argo.application import parse_application
+from towline.argo.manifest import Manifest
 from towline.argo.names import REFRESH, TRACKING_ID
+from towline.argo.project import Project, ProjectSpec
 from towline.argo.status import Phase, ResultCode
 from towline.controllers.application.apply import Applier, ApplyOptions
+from towline.controllers.application.comparing import Comparer
 from towline.controllers.application.controller import ApplicationController, builtin_schemas
 from towline.controllers.application.draft import Draft
 from towline.controllers.application.kinds import engine_kind
@@ -23,12 +27,14 @@ from towline.controllers.application.refresh import Refresher
 from towline.errors import InputError
 from towline.forge.events import PushEvent
 from towline.gitops.hooks import SyncPhase
+from towline.gitops.targets import settle
 from towline.gitops.tasks import Task, TaskKey
 from towline.kube.patch.merge import apply_merge_patch
 from towline.kube.refs import gvk_of, key_of
 from towline.kube.status import ApiError
 from towline.kubeclient.discovery import ApiResource
 from towline.kubeclient.objects import CachedObject, cached_object
+from towline.render.result import result_of
 
 CANARY = "c2VjcmV0LWNhbmFyeQ=="
 
@@ -168,6 +174,63 @@ async def test_s24_errors_about_secrets_never_quote_the_server(
     result = await applier.apply(task, ApplyOptions(options=frozenset()))
     assert (result.status, result.state) == (ResultCode.SYNC_FAILED, Phase.FAILED)
     assert result.message == (shown or error.message)
+    located = msgspec.structs.replace(task, origin="app/s.yaml:3")
+    result = await applier.apply(located, ApplyOptions(options=frozenset()))
+    assert result.message == f"{shown or error.message} (app/s.yaml:3, {kind} p/s)"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("kind", "change", "words"),
+    [
+        ("Deployment", {"spec": CANARY}, "a manifest cannot be compared: AttributeError: "),
+        ("ConfigMap", {"data": [CANARY]}, "failed to create typed patch object"),
+        ("Secret", {"data": [CANARY]}, "the Secret cannot be compared ("),
+    ],
+)
+async def test_a_manifest_that_cannot_be_compared_is_named(
+    kind: str, change: dict[str, Any], words: str
+) -> None:
+    group = "apps/v1" if kind == "Deployment" else "v1"
+    found = {**config("s"), "apiVersion": group, "kind": kind}
+    cache = Cache({**found, "spec": {"replicas": 1}})
+    cache.watched = lambda _: True  # type: ignore[attr-defined]
+    discovery = SimpleNamespace(known=lambda gvk: SimpleNamespace(namespaced=True))
+    client: Any = SimpleNamespace(discovery=discovery)
+    live: Any = cache
+    comparer = Comparer(client, live, LiveIndex(live, "argocd"), builtin_schemas(), "argocd")
+    raw = app()
+    server_side = kind != "Deployment"
+    raw["spec"]["syncPolicy"] = {"syncOptions": ["ServerSideApply=true"] if server_side else []}
+    targets = settle(
+        [Manifest({**found, **change}, "app/s.yaml", 3)],
+        instance="web",
+        namespace="prod",
+        scope=lambda _: True,
+    )
+    project = Project(name="default", spec=ProjectSpec())
+    with pytest.raises(InputError) as error:
+        await comparer.compare(parse_application(raw), Memory(), project, targets)
+    assert str(error.value).startswith(words)
+    assert str(error.value).endswith(f"(app/s.yaml:3, {kind} prod/s)")
+    assert kind != "Secret" or CANARY not in str(error.value)
+
+
+@pytest.mark.asyncio
+async def test_targets_follow_their_manifests_from_file_to_file() -> None:
+    discovery = SimpleNamespace(known=lambda gvk: SimpleNamespace(namespaced=True))
+    client: Any = SimpleNamespace(discovery=discovery)
+    cache: Any = Cache()
+    comparer = Comparer(client, cache, LiveIndex(cache, "argocd"), builtin_schemas(), "argocd")
+    memory, known = Memory(), parse_application(app())
+    seen = []
+    for file in ("a.yaml", "a.yaml", "b.yaml"):
+        result = result_of([Manifest(config("one"), file, 1)], "Directory", ())
+        seen.append(await comparer.targets(known, memory, result))
+    assert seen[1] is seen[0]
+    first, last = (next(iter(found.objects.values())) for found in (seen[0], seen[2]))
+    assert (first.origin, last.origin) == ("a.yaml:1", "b.yaml:1")
+    assert first.digest == last.digest
 
 
 class FixedClock:

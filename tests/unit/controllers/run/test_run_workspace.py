@@ -125,3 +125,22 @@ def test_a_new_attempt_gets_clean_folders(workspace: Workspace) -> None:
     workspace.delete()
     assert not workspace.folder.exists()
     workspace.delete()
+
+
+def test_s15_files_of_ours_do_not_follow_links_that_scripts_planted(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("untouched")
+    (workspace.temporary / "env-0").symlink_to(victim)
+    file = workspace.put("env-0", b"export A=1\n", mode=0o600)
+    assert victim.read_text() == "untouched"
+    assert file.read_text() == "export A=1\n"
+    assert not file.is_symlink()
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.unlink()
+    file.symlink_to(victim)
+    workspace.remove("env-0")
+    workspace.remove("env-0")
+    assert victim.exists()
+    assert not file.is_symlink()

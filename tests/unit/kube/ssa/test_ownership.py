@@ -159,6 +159,31 @@ def test_the_same_value_is_shared_without_conflict() -> None:
     assert owners(after)["m", "Apply"] == [".data.a"]
 
 
+def test_a_null_that_is_not_stored_belongs_to_its_applier_as_on_a_real_server() -> None:
+    # Recorded from kube-apiserver 1.36.1: since templates are written without a creation time, a
+    # null there is a change each time it is applied, and whoever applied it first owns it.
+    config = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": "d", "creationTimestamp": None},
+        "spec": {"template": {"metadata": {"creationTimestamp": None, "labels": {"a": "b"}}}},
+    }
+    stored = normalize(apply(None, config, "one", schema=DEPLOYMENT), DEPLOYMENT)
+    assert stored["spec"]["template"]["metadata"] == {"labels": {"a": "b"}}
+    (entry,) = stored["metadata"]["managedFields"]
+    assert "f:metadata" not in entry["fieldsV1"]
+    with pytest.raises(ApiError) as error:
+        apply(stored, config, "two", schema=DEPLOYMENT)
+    assert error.value.message == (
+        'Apply failed with 1 conflict: conflict with "one":'
+        " .spec.template.metadata.creationTimestamp"
+    )
+    again = normalize(apply(stored, config, "one", schema=DEPLOYMENT, now=T2), DEPLOYMENT)
+    assert again["spec"] == stored["spec"]
+    forced = apply(stored, config, "two", schema=DEPLOYMENT, force=True)
+    assert normalize(forced, DEPLOYMENT)["spec"] == stored["spec"]
+
+
 def test_what_was_there_before_the_first_apply_is_credited() -> None:
     live = stored(config_map(a="1", b="2"))
     with pytest.raises(ApiError, match=r'conflict with "before-first-apply" using v1: \.data\.a'):

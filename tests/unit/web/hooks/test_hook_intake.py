@@ -8,6 +8,7 @@ import hmac
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote_plus, urlencode
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -188,6 +189,92 @@ async def test_a_signed_push_is_stored_before_it_is_answered() -> None:
         changed_files=("new", "old"),
         pushed_at="2026-01-02T02:04:05.000Z",
     )
+
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("type_", [*FORM.values(), "Application/X-WWW-Form-Urlencoded ; x=y"])
+async def test_a_push_may_come_as_a_form(type_: str) -> None:
+    bench = Bench()
+    subject = "100 % = a+b & \u00e4\u2713 \\/"
+    commit = {**push()["commits"][0], "message": subject}
+    body = urlencode({"payload": json.dumps(push(head_commit=commit), ensure_ascii=False)}).encode()
+    status, _, answer = await bench.send(body, signed(body) | {"Content-Type": type_})
+    assert (status, answer) == (202, {"accepted": True, "duplicate": False})
+    (event,) = bench.rows.values()
+    assert (event.full_name, event.message) == ("team/app", subject)
+    ping = urlencode({"payload": '{"zen": "x", "in": "team\\/app"}'}).encode()
+    status, _, answer = await bench.send(ping, signed(ping, event="ping") | FORM)
+    assert (status, answer["accepted"]) == (200, False)
+
+
+@pytest.mark.asyncio
+async def test_gitea_may_send_a_form_too() -> None:
+    bench = Bench()
+    bench.hooks = {"gitea": bench.hooks["github"]}
+    body = urlencode({"payload": json.dumps(push())}).encode()
+    headers = {
+        "X-Gitea-Event": "push",
+        "X-Gitea-Delivery": "d-1",
+        "X-Gitea-Signature": hmac.new(SECRET, body, hashlib.sha256).hexdigest(),
+    }
+    assert (await bench.send(body, headers | FORM, path="/hooks/gitea"))[0] == 202
+
+
+@pytest.mark.asyncio
+async def test_s03_the_signature_of_a_form_is_over_the_raw_body() -> None:
+    bench = Bench()
+    inner = encoded(push())
+    body = urlencode({"payload": inner}).encode()
+    for proof in (signed(inner), signed(body + b"&"), signed(body, OTHER)):
+        assert (await bench.send(body, proof | FORM))[0] == 401
+    assert not bench.rows
+
+
+_INNER = quote_plus(encoded(push())).encode()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"", "exactly one field"),
+        (b"payload", "exactly one field"),
+        (b"payload=", "not JSON"),
+        (b"payload=" + _INNER + b"&payload=" + _INNER, "exactly one field"),
+        (b"payload=" + _INNER + b"&", "exactly one field"),
+        (b"&payload=" + _INNER, "exactly one field"),
+        (b"other=1&payload=" + _INNER, "exactly one field"),
+        (b"Payload=" + _INNER, "exactly one field"),
+        (b"payload[]=" + _INNER, "exactly one field"),
+        (b"&" * 100_000, "exactly one field"),
+        (b"payload=%7B%", "percent sign"),
+        (b"payload=%7B%2", "percent sign"),
+        (b"payload=%7B%u0022", "percent sign"),
+        (b"payload=%FF%FE", "not JSON"),
+        (b"payload=" + b"%5B" * 100_000, ""),
+        (b"payload=" + quote_plus(_INNER).encode(), "not JSON"),
+        (encoded(push()), "exactly one field"),
+        (b"payload=" + quote_plus(encoded(push(ref="main"))).encode(), "ref"),
+    ],
+)
+async def test_s02_malformed_forms_are_a_400(body: bytes, words: str) -> None:
+    bench = Bench()
+    bench.hooks["github"].append(HookSecret("any", "", "", SECRET))
+    status, _, answer = await bench.send(body, signed(body) | FORM)
+    assert status == 400, answer
+    assert words in answer["error"]
+    assert not bench.rows
+
+
+@pytest.mark.asyncio
+async def test_s01_a_form_beyond_the_limit_is_refused_unread() -> None:
+    bench = Bench()
+    body = b"payload=" + b"%20" * (1 << 20)
+    assert (await bench.send(body, signed(body) | FORM))[0] == 413
+    assert bench.read_bytes == 0
 
 
 @pytest.mark.asyncio
