@@ -132,7 +132,7 @@ class Town:
         self._serving = asyncio.create_task(self.http.serve(sockets=[listener]))
         self.stack.callback(listener.close)
         self.client = await self.stack.enter_async_context(RegistryClient())
-        start = functools.partial(spawn, piped=False, instance="test-ci")
+        start = functools.partial(spawn, piped=False, instance=f"test-ci-{os.getpid()}")
         self.registry = EmbeddedRegistry(
             self.root / "registry", spawn=start, client=self.client, clock=SystemClock()
         )
@@ -148,7 +148,7 @@ class Town:
         self.builder = Builder(
             BuilderOptions(
                 directory=self.builds,
-                instance="test-ci",
+                instance=f"test-ci-{os.getpid()}",
                 pip=machine_settings(os.environ),
                 registries_conf=self.mirrors.registries_conf(),
             )
@@ -176,7 +176,7 @@ class Town:
             settings=RunSettings(
                 workspaces=self.root / "workspaces",
                 artifacts=self.root / "artifacts",
-                instance="test-ci",
+                instance=f"test-ci-{os.getpid()}",
                 git_aliases={"git.example.com": self.base},
             ),
         )

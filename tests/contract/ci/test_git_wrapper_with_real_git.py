@@ -145,6 +145,7 @@ def test_r06_a_repeated_run_finds_its_commit_and_makes_no_second(desk: Desk) -> 
     assert done.returncode == 0, done.stderr
     assert "upstream already" in done.stderr
     assert desk.log() == ["by other", "tag 7", "first"]
+    assert desk.records(again)[-1]["commit"] == desk.git(desk.remote, "rev-parse", "main~1")
 
 
 def test_r06_another_run_with_the_same_number_is_not_taken_for_ours(desk: Desk) -> None:
@@ -195,6 +196,68 @@ def test_a_conflict_pushes_nothing_and_says_so(desk: Desk) -> None:
     assert "conflict" in done.stderr
     assert desk.log() == ["tag 8", "first"]
     assert desk.records(place) == []
+
+
+def test_r07_what_goes_on_top_keeps_author_message_and_committer(desk: Desk) -> None:
+    place = desk.clone("a")
+    for tag in ("7", "8"):
+        (place / "deployment.yaml").write_text(f"image: app:{tag}\n")
+        author = ["--author=Zoë Müller <zoe@example.com>", "--date=2020-01-02T03:04:05+01:00"]
+        done = desk.wrapped(place, "commit", "-a", "-m", f"tag {tag}\n\nwith text", *author)
+        assert done.returncode == 0, done.stderr
+    form = "--format=%an|%ae|%ai|%cn|%ce|%B"
+    before = desk.git(place, "log", "-2", form)
+    desk.other_commit()
+    assert desk.wrapped(place, "push", "-u", "origin", "HEAD:main").returncode == 0
+    assert desk.log() == ["tag 8", "tag 7", "by other", "first"]
+    assert desk.git(desk.remote, "log", "-2", form, "main") == before
+    assert desk.git(desk.remote, "fsck", "--strict") == ""
+
+
+def test_r07_a_push_by_name_goes_on_top_and_tracks(desk: Desk) -> None:
+    place = desk.clone("a")
+    desk.git(place, "checkout", "-q", "-B", "main", "--no-track")
+    desk.update(place, "7")
+    desk.other_commit()
+    done = desk.wrapped(place, "push", "--set-upstream", "origin", "main")
+    assert done.returncode == 0, done.stderr
+    assert desk.log() == ["tag 7", "by other", "first"]
+    assert desk.git(place, "status", "-sb").splitlines()[0] == "## main...origin/main"
+
+
+def test_r07_uncommitted_changes_in_the_way_do_not_undo_the_push(desk: Desk) -> None:
+    place = desk.clone("a")
+    desk.update(place, "7")
+    desk.other_commit()
+    (place / "other.yaml").write_text("a: 3\n")
+    done = desk.wrapped(place, "push", "origin", "HEAD:main")
+    assert done.returncode == 0, done.stderr
+    assert "work tree stays" in done.stderr
+    assert desk.log() == ["tag 7", "by other", "first"]
+    assert (place / "other.yaml").read_text() == "a: 3\n"
+    assert desk.records(place)[-1]["commit"] == desk.git(desk.remote, "rev-parse", "main")
+
+
+def test_r07_a_git_that_cannot_merge_without_a_work_tree_uses_one(desk: Desk) -> None:
+    old = desk.root / "old-git"
+    old.write_text(f'#!/bin/sh\n[ "$1" = merge-tree ] && exit 129\nexec {GIT} "$@"\n')
+    old.chmod(0o755)
+    place = desk.clone("a")
+    desk.update(place, "7")
+    desk.other_commit()
+    done = desk.wrapped(place, "push", "origin", "HEAD:main", git=str(old))
+    assert done.returncode == 0, done.stderr
+    assert desk.log() == ["tag 7", "by other", "first"]
+
+
+def test_r07_a_dry_run_changes_nothing(desk: Desk) -> None:
+    place = desk.clone("a")
+    desk.update(place, "7")
+    desk.other_commit()
+    head = desk.git(place, "rev-parse", "HEAD")
+    assert desk.wrapped(place, "push", "--dry-run", "origin", "HEAD:main").returncode == 1
+    assert desk.git(place, "rev-parse", "HEAD") == head
+    assert desk.log() == ["by other", "first"]
 
 
 def test_r07_many_writers_lose_nothing(desk: Desk) -> None:

@@ -19,7 +19,8 @@ CONFIG_MAPS = GroupResource("", "configmaps")
 async def test_a_container_finds_token_authority_and_namespace(cluster: Any) -> None:
     account = await cluster.until(lambda: cluster.registry.get(ACCOUNTS, "default", "default"))
     await cluster.until(lambda: cluster.registry.get(CONFIG_MAPS, "default", "kube-root-ca.crt"))
-    script = f"cd {MOUNT_PATH}; cat token; echo; cat namespace; echo; echo ca.*; touch x 2>/dev/null || echo ro"
+    show = "cat token; echo; cat namespace; echo; echo ca.*"
+    script = f"cd {MOUNT_PATH}; {show}; touch x 2>/dev/null || echo ro"
     command = ["sh", "-c", script]
     pod = {
         "metadata": {"name": "p", "namespace": "default"},

@@ -38,7 +38,7 @@ async def client() -> AsyncIterator[RegistryClient]:
 async def registry(tmp_path: Path, client: RegistryClient) -> AsyncIterator[EmbeddedRegistry]:
     made = EmbeddedRegistry(
         tmp_path / "registry",
-        spawn=functools.partial(spawn, piped=False, instance="test-oci"),
+        spawn=functools.partial(spawn, piped=False, instance=f"test-oci-{os.getpid()}"),
         client=client,
         clock=SystemClock(),
     )
@@ -51,7 +51,9 @@ async def registry(tmp_path: Path, client: RegistryClient) -> AsyncIterator[Embe
 async def builder(tmp_path: Path) -> AsyncIterator[Builder]:
     made = Builder(
         BuilderOptions(
-            directory=tmp_path / "builds", instance="test-oci", pip=machine_settings(os.environ)
+            directory=tmp_path / "builds",
+            instance=f"test-oci-{os.getpid()}",
+            pip=machine_settings(os.environ),
         )
     )
     await made.prepare()
@@ -107,7 +109,7 @@ async def test_a_registry_keeps_its_port_and_images_over_a_restart(
         await client.verify(place)
     again = EmbeddedRegistry(
         tmp_path / "registry",
-        spawn=functools.partial(spawn, piped=False, instance="test-oci"),
+        spawn=functools.partial(spawn, piped=False, instance=f"test-oci-{os.getpid()}"),
         client=client,
         clock=SystemClock(),
     )

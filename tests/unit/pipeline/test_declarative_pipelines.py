@@ -32,6 +32,8 @@ async def test_stages_run_in_order_after_the_checkout() -> None:
     assert [item.name for item in outcome.stages] == ["Declarative: Checkout SCM", "A", "B"]
     assert done.commands == [c.Checkout()]
     assert done.echoes == ["a", "b1"]
+    begun = [line for line in done.lines if line.startswith("[Pipeline] {")]
+    assert begun == [f"[Pipeline] {{ ({item.name})" for item in outcome.stages]
 
 
 @pytest.mark.asyncio

@@ -132,6 +132,30 @@ async def test_uncaught_errors_are_logged_with_file_and_line() -> None:
     assert outcome.stages[0].status == "failure"
 
 
+@pytest.mark.parametrize("source", ["stage('Clone') { sh 'x' }", "stage 'Clone'\nsh 'x'"])
+@pytest.mark.asyncio
+async def test_the_log_tells_the_name_of_a_stage(source: str) -> None:
+    _, done = await run(source)
+    assert done.lines[:3] == ["[Pipeline] stage", "[Pipeline] { (Clone)", "[Pipeline] sh"]
+
+
+@pytest.mark.asyncio
+async def test_the_author_of_the_checkout_is_not_the_author_of_later_commits() -> None:
+    facts = c.CheckedOut(
+        url="http://x", commit="c" * 40, branch="main", author_name="Ann", author_email="ann@x"
+    )
+    source = """
+        def facts = checkout scm
+        echo facts.GIT_AUTHOR_NAME + ' ' + facts.GIT_AUTHOR_EMAIL
+        sh 'git commit'
+    """
+    _, done = await run(source, Recorder(Checkout=facts))
+    assert done.echoes == ["Ann ann@x"]
+    seen = done.contexts[-1].env
+    assert seen["GIT_COMMIT"] == "c" * 40
+    assert not [name for name in seen if name.startswith(("GIT_AUTHOR_", "GIT_COMMITTER_"))]
+
+
 @pytest.mark.asyncio
 async def test_shell_output_and_status_come_back() -> None:
     world = Recorder({"version": (0, "1.2\n"), "check": 4})

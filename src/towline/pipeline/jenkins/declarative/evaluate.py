@@ -105,7 +105,7 @@ class _Run:
                 failed.append(problem)
                 stage.worsen("FAILURE", describe(problem.value))
 
-        await in_stage(self.session, stage, run)
+        await in_stage(self.session, site, stage, run)
         return failed[0] if failed else None
 
     async def _declare_parameters(self, site: Site) -> None:
@@ -131,7 +131,7 @@ class _Run:
         async def run() -> None:
             await checkout(self.session, inside)
 
-        await in_stage(self.session, stage, run)
+        await in_stage(self.session, site, stage, run)
 
     def _option(self, name: str) -> bool:
         return any(callee_name(option) == name for option in self.model.options)
@@ -170,7 +170,7 @@ class _Run:
         stage = Stage(ids.prefix, name)
         overlay = site.state.with_variables(variables or {})
         inside = site.with_state(site.state.inside(ids=ids, stage=stage, overlay=overlay))
-        await in_stage(self.session, stage, lambda: self._stage_body(model, stage, inside))
+        await in_stage(self.session, inside, stage, lambda: self._stage_body(model, stage, inside))
         if stage.result == "UNSTABLE" and self._option("skipStagesAfterUnstable"):
             self.skip = "skipped due to earlier stage(s) marking the build as unstable"
 

@@ -38,6 +38,7 @@ async def _stage(session: Session, call: StepCall) -> Any:
     ids = state.ids.child()
     stage = Stage(ids.prefix, call.text("name"))
     if call.body is None:
+        session.log(f"[Pipeline] {{ ({stage.name})", call.site)
         end_flat_stage(session)
         session.flat_stage = stage
         session.stage_changed(stage, "running")
@@ -47,11 +48,14 @@ async def _stage(session: Session, call: StepCall) -> Any:
     async def run() -> Any:
         return await session.call(body, call.site, state.inside(stage=stage, ids=ids))
 
-    return await in_stage(session, stage, run)
+    return await in_stage(session, call.site, stage, run)
 
 
-async def in_stage(session: Session, stage: Stage, run: Callable[[], Awaitable[Any]]) -> Any:
+async def in_stage(
+    session: Session, site: Site, stage: Stage, run: Callable[[], Awaitable[Any]]
+) -> Any:
     """Runs something as a stage: tells its begin and its end, whatever happens."""
+    session.log(f"[Pipeline] {{ ({stage.name})", site)
     session.stage_changed(stage, "running")
     try:
         return await run()

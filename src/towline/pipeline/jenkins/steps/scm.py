@@ -119,7 +119,7 @@ async def _run(session: Session, site: Site, wanted: _Wanted) -> dict[str, str]:
     done: CheckedOut = await session.execute(wanted.command, site)
     variables = _variables(done, wanted.command.local_branch)
     session.checkout = {**session.checkout, **variables}
-    return dict(variables)
+    return {**variables, **_author(done)}
 
 
 def _variables(done: CheckedOut, local_branch: str) -> dict[str, str]:
@@ -128,11 +128,13 @@ def _variables(done: CheckedOut, local_branch: str) -> dict[str, str]:
         variables["GIT_BRANCH"] = f"origin/{done.branch}"
     if local_branch:
         variables["GIT_LOCAL_BRANCH"] = local_branch
-    if done.author_name:
-        variables["GIT_AUTHOR_NAME"] = done.author_name
-    if done.author_email:
-        variables["GIT_AUTHOR_EMAIL"] = done.author_email
     return variables
+
+
+def _author(done: CheckedOut) -> dict[str, str]:
+    """For the script only: git would take these variables for the author of later commits."""
+    variables = {"GIT_AUTHOR_NAME": done.author_name, "GIT_AUTHOR_EMAIL": done.author_email}
+    return {name: value for name, value in variables.items() if value}
 
 
 SCM: dict[str, Step] = {
