@@ -237,4 +237,5 @@ def running(data: Path, **environment: str) -> Iterator[Towline]:
         yield towline
     finally:
         towline.stop()
-    assert towline.left_behind() == []
+    if left := towline.left_behind():
+        raise AssertionError("left behind:\n" + "\n".join(left))

@@ -22,6 +22,7 @@ from towline.drydock.node.engine_config import (
     registries_conf,
     storage_conf,
 )
+from towline.drydock.node.engine_mounts import clear_mounts
 from towline.drydock.node.podman import Podman
 from towline.errors import SettingsError, TowlineError, TransientError
 
@@ -125,8 +126,7 @@ class Engine:
 
     async def unmount(self) -> None:
         """Removes mounts that are left below its folder; the service must have ended."""
-        for mount in _mounts_below(self._paths.root):
-            await _command("umount", "-l", mount)
+        await clear_mounts(self._paths.root)
         self._paths.socket.unlink(missing_ok=True)
 
     async def destroy(self) -> None:
@@ -252,16 +252,6 @@ def _limits_work(*, unified: bool) -> bool:
         return "memory" in controllers and os.access(_CGROUPS, os.W_OK)
     memory = _CGROUPS / "memory"
     return memory.is_dir() and os.access(memory, os.W_OK)
-
-
-def _mounts_below(folder: Path) -> list[str]:
-    """Mount points below a folder, the deepest first."""
-    prefix = f"{folder}/"
-    points = (
-        line.split()[4].encode().decode("unicode_escape")
-        for line in Path("/proc/self/mountinfo").read_text().splitlines()
-    )
-    return sorted((point for point in points if point.startswith(prefix)), key=len, reverse=True)
 
 
 async def _command(*argv: str) -> int:
