@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from towline.aio.pipes import hand_over
 from towline.errors import LimitError, SettingsError, TransientError
 from towline.git.credentials import GitCredentials, header_config
 from towline.git.environment import GitSettings, build_environment
@@ -232,10 +233,7 @@ async def _communicate(
 async def _feed(stream: asyncio.StreamWriter, data: bytes) -> None:
     try:
         if data:
-            stream.write(data)
-            await stream.drain()
-    except (BrokenPipeError, ConnectionResetError):
-        return  # it ended without reading: its exit status tells why
+            await hand_over(stream, data)
     finally:
         stream.close()
 

@@ -7,6 +7,7 @@ import contextlib
 from types import TracebackType
 from typing import Self
 
+from towline.aio.pipes import hand_over
 from towline.errors import InputError, LimitError, TransientError
 from towline.git.command import Git, GitLimits, drain, spawn
 from towline.git.failures import redact
@@ -72,10 +73,7 @@ class PackWriter:
         stdin = self._running.stdin
         if stdin is None:
             raise RuntimeError("the child was started without pipes")
-        try:
-            stdin.write(data)
-            await stdin.drain()
-        except (BrokenPipeError, ConnectionResetError):
+        if not await hand_over(stdin, data):
             await self.finish()
 
     async def finish(self) -> None:

@@ -153,7 +153,8 @@ class Child:
         pipe = self._transport.get_pipe_transport(0)
         if pipe is not None:
             writer = cast("asyncio.WriteTransport", pipe)
-            writer.write(data)
+            if not writer.is_closing():  # else it has ended already
+                writer.write(data)
             writer.close()
 
     def _signal(self, number: int) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from towline.errors import CommandError
@@ -25,16 +28,31 @@ async def ip_batch(lines: list[str], *, namespace: str = "") -> None:
     await _run(["ip", *inside, "-batch", "-"], "\n".join(lines) + "\n")
 
 
+@contextlib.contextmanager
+def memory_file(content: bytes) -> Iterator[int]:
+    """A file descriptor at the beginning of a file in memory; closed afterwards."""
+    descriptor = os.memfd_create("input", os.MFD_CLOEXEC)
+    try:
+        with open(descriptor, "wb", closefd=False) as stream:
+            stream.write(content)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
 async def _run(argv: list[str], text: str = "") -> str:
-    process = await asyncio.create_subprocess_exec(
-        *argv,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
+    # A file as input: a program that ends before it has read everything breaks no pipe.
+    with memory_file(text.encode()) as given:
+        process = await asyncio.create_subprocess_exec(
+            *argv,
+            stdin=given,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
     try:
         async with asyncio.timeout(_TIMEOUT):
-            output, _ = await process.communicate(text.encode())
+            output, _ = await process.communicate()
     except TimeoutError as error:
         process.kill()
         await process.wait()

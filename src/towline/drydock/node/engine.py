@@ -263,18 +263,3 @@ async def _command(*argv: str) -> int:
         stderr=asyncio.subprocess.DEVNULL,
     )
     return await process.wait()
-
-
-def remove_cgroups(parent: str) -> None:
-    """Removes the empty control groups of that name in every hierarchy."""
-    if not _CGROUPS.is_dir():
-        return
-    for hierarchy in [_CGROUPS, *(entry for entry in _CGROUPS.iterdir() if entry.is_dir())]:
-        top = hierarchy / parent.strip("/")
-        if not top.is_dir():
-            continue
-        for folder, _, _ in os.walk(top, topdown=False):
-            try:
-                Path(folder).rmdir()
-            except OSError as error:
-                _log.info("control group stays path=%s error=%s", folder, error)

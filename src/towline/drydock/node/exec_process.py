@@ -19,6 +19,7 @@ from typing import Self
 
 import msgspec
 
+from towline.aio.pipes import hand_over
 from towline.drydock.node.exec_pty import Terminal
 from towline.kube.status import ApiError
 
@@ -113,10 +114,8 @@ class ExecProcess:
             await self._terminal.write(data)
             return
         stdin = self._running().stdin
-        if stdin is not None and not stdin.is_closing():
-            with contextlib.suppress(ConnectionError):
-                stdin.write(data)
-                await stdin.drain()
+        if stdin is not None:
+            await hand_over(stdin, data)
 
     async def end_input(self) -> None:
         """There is no more input; a terminal is told as a person would tell it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 
 from towline.aio.clock import Clock
@@ -10,11 +11,14 @@ from towline.drydock.cluster import Cluster, Obj
 from towline.drydock.network.plan import release
 from towline.drydock.network.routing import Target
 from towline.drydock.network.service import Network
+from towline.drydock.node.cgroups import clear_cgroups
 from towline.drydock.node.container_book import ContainerBook
-from towline.drydock.node.engine import Engine, engine_paths, remove_cgroups
+from towline.drydock.node.engine import Engine, engine_paths
 from towline.drydock.node.exec import NodeExec
 from towline.drydock.node.launcher import CONFIG_MAPS, SECRETS, Launcher
 from towline.drydock.node.logs import NodeLogs
+from towline.drydock.node.metrics import Sampler
+from towline.drydock.node.metrics_machine import MachineReader
 from towline.drydock.node.model import ContainerSeen
 from towline.drydock.node.options import NodeOptions
 from towline.drydock.node.pod_folder import PodFolder
@@ -42,6 +46,7 @@ class Node:
     Attributes:
         logs: Output of containers.
         processes: Commands in containers, and connections to their ports.
+        metrics: What pods and this machine use.
         network: The pods' network.
     """
 
@@ -98,6 +103,13 @@ class Node:
             socket=paths.socket,
             folder=options.data_dir / "exec",
         )
+        self.metrics = Sampler(
+            self._book.running,
+            MachineReader(),
+            clock,
+            node=options.node_name,
+            interval=options.metrics_seconds,
+        )
 
     async def run(self) -> None:
         """Runs pods until cancelled. Containers go on without it, and are found at the next start.
@@ -129,6 +141,17 @@ class Node:
         Raises:
             TowlineError: When the engine or the kernel refuses.
         """
+        # Whatever one step says, the ones after it are done.
+        async with contextlib.AsyncExitStack() as steps:
+            steps.callback(release, self._options.network)
+            if purge:
+                steps.push_async_callback(self._engine.destroy)
+            steps.push_async_callback(self._engine.unmount)
+            steps.push_async_callback(clear_cgroups, self._options.network.bridge)
+            steps.push_async_callback(self.network.teardown)
+            await self._remove_containers()
+
+    async def _remove_containers(self) -> None:
         async with self._engine.podman:
             try:
                 await self._engine.start()
@@ -139,12 +162,6 @@ class Node:
                         self._book.forget(seen.id)
             finally:
                 await self._engine.stop()
-        await self.network.teardown()
-        await self._engine.unmount()
-        remove_cgroups(self._options.network.bridge)
-        if purge:
-            await self._engine.destroy()
-        release(self._options.network)
 
     async def _serve(self) -> None:
         _log.info(
@@ -162,6 +179,7 @@ class Node:
             group.create_task(self._registration.run())
             group.create_task(self._follow())
             group.create_task(self._renew_tokens())
+            group.create_task(self.metrics.run())
 
     async def _follow(self) -> None:
         """Hands the cluster's changes to the keeper."""

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
+from towline.aio.pipes import hand_over
 from towline.git.command import Git, GitLimits, drain, spawn
 from towline.git.failures import redact
 
@@ -106,9 +107,7 @@ class BackendCall:
                 self._too_large = True
                 _stop(child)
                 return
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                stdin.write(body)
-                await stdin.drain()
+            await hand_over(stdin, body)
         stdin.close()
         while (await receive())["type"] != "http.disconnect":
             pass
