@@ -32,12 +32,15 @@ from towline.drydock.api.auth import TokenFile
 from towline.drydock.api.connection import Connection
 from towline.drydock.api.exec_port import PodExec
 from towline.drydock.api.health import Health
+from towline.drydock.api.metrics import Metrics
+from towline.drydock.api.metrics_kinds import serve_metrics
 from towline.drydock.api.podlogs import PodLogs
 from towline.drydock.api.resources import Resources
 from towline.drydock.api.websocket import websocket_connection
 from towline.drydock.auth.access import Access, open_access
-from towline.drydock.auth.bootstrap import ensure_roles
+from towline.drydock.auth.bootstrap import ensure_metrics_role, ensure_roles
 from towline.drydock.bootstrap import ensure_defaults
+from towline.drydock.metrics import MetricsSource
 from towline.drydock.registry import Registry
 from towline.drydock.storage import Store
 from towline.errors import SettingsError, TowlineError
@@ -125,6 +128,8 @@ async def serve(
                 registry, node.services, host=host, port=port, ca=identity.ca.read_text()
             )
             await ensure_roles(registry)
+            if config.node != "none":
+                await ensure_metrics_role(registry)
             cluster = _Cluster(
                 config,
                 registry,
@@ -187,6 +192,7 @@ class _Cluster:
             node.logs if node is not None else None,
             # Simulated nodes have no processes.
             getattr(node, "processes", None),
+            node.metrics if node is not None else None,
         )
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve(sockets=[self._listener]))
@@ -283,12 +289,25 @@ class _Cluster:
         options = {"nodes": self._config.nodes, **self._config.node_options}
         return SimulatedNodes(self._registry, _converted(options, SimulationOptions), self._clock)
 
-    def _make_server(self, logs: PodLogs | None, processes: PodExec | None) -> uvicorn.Server:
-        rng = SystemRandom()
+    def _make_metrics(self, source: MetricsSource | None) -> Metrics | None:
+        if source is None:
+            return None
+        serve_metrics(self._registry.kinds)
+        return Metrics(self._registry.store, source, self._clock)
+
+    def _make_server(
+        self, logs: PodLogs | None, processes: PodExec | None, source: MetricsSource | None
+    ) -> uvicorn.Server:
         resources = Resources(
-            self._registry, self._access, self._clock, rng, logs, processes=processes
+            self._registry,
+            self._access,
+            self._clock,
+            SystemRandom(),
+            logs,
+            processes=processes,
+            metrics=self._make_metrics(source),
         )
-        health = Health(live={}, ready={"store": lambda: not self._registry.store.closed})
+        health = Health(live={}, ready={"store": lambda: self._registry.store.writable})
         address = f"{self._config.host}:{self._port}"
         app = ApiServer(
             self._registry, resources, self._access, health, clock=self._clock, address=address
@@ -359,9 +378,8 @@ def _locked(folder: Path) -> Iterator[None]:
 def _listener(config: DrydockConfig) -> Iterator[socket.socket]:
     """A listening socket on the asked port, or on the port of the last start."""
     memo = config.data_dir / "port"
-    port = config.port
-    if port == 0 and memo.exists():
-        port = int(memo.read_text())
+    last = memo.read_text() if memo.exists() else ""
+    port = config.port or int(last or 0)
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -375,7 +393,9 @@ def _listener(config: DrydockConfig) -> Iterator[socket.socket]:
             ) from error
         listener.listen(_BACKLOG)
         listener.setblocking(False)
-        memo.write_text(str(listener.getsockname()[1]))
+        chosen = str(listener.getsockname()[1])
+        if chosen != last:
+            pki.write_private(memo, chosen.encode())
         yield listener
 
 

@@ -13,12 +13,15 @@ import msgspec
 from towline.argo.application import Source, decode, without_nulls
 from towline.errors import InputError, NotFoundError
 from towline.kube.patch.merge import apply_merge_patch
+from towline.render.environment import build_variables, note_identity
+from towline.render.inputs import FileTree, Inputs
 from towline.render.plain import SOURCE_TYPE, render_directory
 from towline.render.result import RenderResult
-from towline.render.tree import FileTree, RecordingTree, clean_path, join
+from towline.render.tree import RecordingTree, clean_path, join
 from towline.text.yaml import load_documents
 
 _OVERRIDE: Final = ".argocd-source.yaml"
+_OVERRIDE_OF_ONE: Final = ".argocd-source-"
 _FIXED: Final = ("repoURL", "path", "chart", "targetRevision")
 _KUSTOMIZATIONS: Final = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
 
@@ -30,13 +33,19 @@ class RenderRequest(msgspec.Struct, frozen=True, kw_only=True):
         source: The source as written in the Application.
         app_name: Instance name of the application.
         namespace: Destination namespace.
-        revision: Resolved commit.
+        revision: Resolved commit, or version of the chart.
+        project: Name of the application's project.
+        kube_version: Version of the destination cluster; empty for the tool's default.
+        api_versions: `group/version` and `group/version/Kind` of the cluster.
     """
 
     source: dict[str, Any]
     app_name: str
     namespace: str
     revision: str
+    project: str = ""
+    kube_version: str = ""
+    api_versions: tuple[str, ...] = ()
 
 
 Renderer = Callable[[RecordingTree, Source, RenderRequest], RenderResult]
@@ -50,16 +59,26 @@ BUILT_IN: Final[Mapping[str, Renderer]] = {SOURCE_TYPE: _plain}
 
 
 def render_source(
-    tree: FileTree, request: RenderRequest, renderers: Mapping[str, Renderer] = BUILT_IN
+    inputs: FileTree | Inputs,
+    request: RenderRequest,
+    renderers: Mapping[str, Renderer] = BUILT_IN,
 ) -> RenderResult:
     """Renders a source.
+
+    Args:
+        inputs: The repository, and what else may be read; build variables are filled in.
+        request: What to render.
+        renderers: Tools by source type.
 
     Raises:
         InputError: The source, an override or a manifest is wrong.
         NotFoundError: The folder is not in the repository.
         LimitError: Too much of something.
+        MissingInputError: Something from elsewhere is needed.
     """
-    recording = RecordingTree(tree)
+    given = inputs if isinstance(inputs, Inputs) else Inputs(tree=inputs)
+    variables = build_variables(request)
+    recording = RecordingTree(msgspec.structs.replace(given, variables=variables))
     source = decode(request.source, Source, at="spec.source")
     folder = clean_path(source.path, field="spec.source.path")
     names = _names(recording, folder, source.path)
@@ -71,6 +90,8 @@ def render_source(
             f"{source.path or '.'} needs {tool}, which this installation does not have",
             hint="plain manifests: " + ", ".join(sorted(renderers)),
         )
+    if tool != SOURCE_TYPE:
+        note_identity(recording, msgspec.to_builtins(source), variables)
     return renderer(recording, source, request)
 
 
@@ -115,7 +136,9 @@ def _with_overrides(
 ) -> Source:
     """The source with the repository's own parameter files merged over it."""
     merged = without_nulls(request.source)
-    for name in (_OVERRIDE, f".argocd-source-{request.app_name}.yaml"):
+    if any(name.startswith(_OVERRIDE_OF_ONE) for name in names):
+        tree.variable("ARGOCD_APP_NAME")
+    for name in (_OVERRIDE, f"{_OVERRIDE_OF_ONE}{request.app_name}.yaml"):
         if name not in names:
             continue
         file = join(folder, name)

@@ -6,66 +6,63 @@ result, whatever else a commit has changed.
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterable
 
 import msgspec
 
 from towline.errors import InputError, NotFoundError
+from towline.render.inputs import FileTree, Foreign, Inputs, MissingInputError
 
-
-class FileTree(Protocol):
-    """A read-only tree of files. Paths are relative with `/`; the root is an empty string."""
-
-    def listdir(self, path: str) -> list[tuple[str, bool, str]]:
-        """Entries of a folder as (name, is a folder, content id).
-
-        Raises:
-            NotFoundError: No such folder.
-        """
-        ...
-
-    def read(self, path: str) -> bytes:
-        """A file's content.
-
-        Raises:
-            NotFoundError: No such file.
-        """
-        ...
-
-    def oid(self, path: str) -> str:
-        """Content id of a file or folder.
-
-        Raises:
-            NotFoundError: Nothing there.
-        """
-        ...
+__all__ = [
+    "FileTree",
+    "Read",
+    "RecordingTree",
+    "clean_path",
+    "join",
+    "listing_id",
+    "unchanged",
+]
 
 
 class Read(msgspec.Struct, frozen=True, array_like=True, order=True):
     """One thing that was read.
 
     Attributes:
-        kind: `file`, `list` (names in a folder), or `none` (nothing there).
-        path: Where.
-        oid: Content id of the file, or an id of the names; empty for `none`.
+        kind: `file`, `list` (names in a folder), `none` (nothing there) or `variable`.
+        path: Where, or the variable's name.
+        oid: Content id of the file, an id of the names, the variable's value; empty for `none`.
+        root: The tree: empty for the source's own, `$NAME` for another source.
+        foreign: The tree when it lies outside the application's sources.
     """
 
     kind: str
     path: str
     oid: str
+    root: str = ""
+    foreign: Foreign | None = None
+
+
+_Key = tuple[str, str, str, Foreign | None]
 
 
 class RecordingTree:
-    """A tree that remembers what was read of it."""
+    """A tree that remembers what was read of it, and of the trees that it leads to.
 
-    def __init__(self, tree: FileTree) -> None:
-        self._tree = tree
-        self._reads: dict[tuple[str, str], Read] = {}
+    Args:
+        source: A tree, or everything that the render may read.
+    """
+
+    def __init__(self, source: FileTree | Inputs) -> None:
+        self._inputs = source if isinstance(source, Inputs) else Inputs(tree=source)
+        self._tree = self._inputs.tree
+        self._reads: dict[_Key, Read] = {}
+        self._root = ""
+        self._foreign: Foreign | None = None
 
     @property
     def reads(self) -> tuple[Read, ...]:
-        """Everything read so far, sorted."""
-        return tuple(sorted(self._reads.values()))
+        """Everything read so far, sorted; the trees that it leads to included."""
+        return tuple(self._reads[key] for key in sorted(self._reads, key=_order))
 
     def listdir(self, path: str) -> list[tuple[str, bool, str]]:
         """Entries of a folder, sorted by name; records their names and kinds."""
@@ -73,9 +70,9 @@ class RecordingTree:
         try:
             entries = sorted(self._tree.listdir(path))
         except NotFoundError:
-            self._note(Read("none", path, ""))
+            self._note("none", path, "")
             raise
-        self._note(Read("list", path, listing_id(entries)))
+        self._note("list", path, listing_id(entries))
         return entries
 
     def read(self, path: str) -> bytes:
@@ -84,34 +81,94 @@ class RecordingTree:
         try:
             content, oid = self._tree.read(path), self._tree.oid(path)
         except NotFoundError:
-            self._note(Read("none", path, ""))
+            self._note("none", path, "")
             raise
-        self._note(Read("file", path, oid))
+        self._note("file", path, oid)
         return content
 
     def oid(self, path: str) -> str:
         """Content id of a file or folder; recorded as read."""
         path = clean_path(path)
-        oid = self._tree.oid(path)
-        self._note(Read("file", path, oid))
+        try:
+            oid = self._tree.oid(path)
+        except NotFoundError:
+            self._note("none", path, "")
+            raise
+        self._note("file", path, oid)
         return oid
 
-    def _note(self, read: Read) -> None:
-        self._reads[read.kind, read.path] = read
+    def variable(self, name: str) -> str:
+        """A build variable, empty when unknown; recorded as read."""
+        value = self._inputs.variables.get(name, "")
+        self._reads["variable", name, "", None] = Read("variable", name, value)
+        return value
+
+    def ref(self, name: str) -> RecordingTree:
+        """The tree of the application's source with that `ref`.
+
+        Raises:
+            NotFoundError: No source has it.
+        """
+        tree = self._inputs.refs.get(name)
+        if tree is None:
+            raise NotFoundError(
+                f"source referenced {name!r}, but no source has a 'ref' field defined"
+            )
+        return self._leading_to(tree, f"${name}", None)
+
+    def foreign(self, wanted: Foreign) -> RecordingTree:
+        """The tree of something outside the application's sources.
+
+        Raises:
+            MissingInputError: It was not fetched yet.
+        """
+        tree = self._inputs.foreign.get(wanted)
+        if tree is None:
+            raise MissingInputError(wanted)
+        return self._leading_to(tree, "", wanted)
+
+    def _leading_to(self, tree: FileTree, root: str, foreign: Foreign | None) -> RecordingTree:
+        other = RecordingTree(self._inputs)
+        other._tree, other._reads = tree, self._reads  # its own kind
+        other._root, other._foreign = root, foreign
+        return other
+
+    def _note(self, kind: str, path: str, oid: str) -> None:
+        key = (kind, path, self._root, self._foreign)
+        self._reads[key] = Read(kind, path, oid, self._root, self._foreign)
 
 
-def unchanged(tree: FileTree, reads: tuple[Read, ...]) -> bool:
-    """Whether every read would give the same in this tree."""
-    return all(_current(tree, read) == read.oid for read in reads)
+def _order(key: _Key) -> tuple[str, str, str, str]:
+    kind, path, root, foreign = key
+    return root, str(foreign or ""), path, kind
 
 
-def _current(tree: FileTree, read: Read) -> str | None:
+def unchanged(source: FileTree | Inputs, reads: Iterable[Read]) -> bool:
+    """Whether every read would give the same now."""
+    inputs = source if isinstance(source, Inputs) else Inputs(tree=source)
+    return all(_current(inputs, read) == read.oid for read in reads)
+
+
+def _current(inputs: Inputs, read: Read) -> str | None:
+    """What the read would give, or None when it fails otherwise than it did."""
+    if read.kind == "variable":
+        return inputs.variables.get(read.path, "")
+    tree = _tree_of(inputs, read)
+    if tree is None:
+        return None
     try:
         if read.kind == "list":
             return listing_id(tree.listdir(read.path))
-        return tree.oid(read.path)
+        oid = tree.oid(read.path)
     except NotFoundError:
         return "" if read.kind == "none" else None
+    return None if read.kind == "none" else oid
+
+
+def _tree_of(inputs: Inputs, read: Read) -> FileTree | None:
+    if read.foreign is not None:
+        return inputs.foreign.get(read.foreign)
+    return inputs.refs.get(read.root[1:]) if read.root else inputs.tree
 
 
 def listing_id(entries: list[tuple[str, bool, str]]) -> str:

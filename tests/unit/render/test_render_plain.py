@@ -192,9 +192,9 @@ def test_a_commit_costs_a_render_only_if_it_changed_what_was_read(
         return BUILT_IN["Directory"](tree, source, request)
 
     cache = RenderCache(renderers={"Directory": counted})
-    first = cache.render("u", Files(FILES), request())
+    first = cache.render(Files(FILES), request())
     tree = Files({**FILES, **change})
-    second = cache.render("u", tree, request())
+    second = cache.render(tree, request())
     assert len(made) == renders
     if renders == 1:
         assert second is first
@@ -211,8 +211,8 @@ def test_a_commit_costs_a_render_only_if_it_changed_what_was_read(
 )
 def test_objects_that_only_moved_are_the_same_objects_at_another_place(moved: Any) -> None:
     cache = RenderCache()
-    first = cache.render("u", Files({"app/a.yaml": FILES["app/a.yaml"]}), request())
-    second = cache.render("u", Files(moved), request())
+    first = cache.render(Files({"app/a.yaml": FILES["app/a.yaml"]}), request())
+    second = cache.render(Files(moved), request())
     cold = render_source(Files(moved), request())
     assert second.digest == first.digest
     pairs = zip(first.manifests, second.manifests, strict=True)
@@ -225,6 +225,6 @@ def test_r12_a_remembered_render_equals_a_cold_one_after_any_change() -> None:
     cache = RenderCache()
     trees = [FILES, {**FILES, "app/a.yaml": config("x")}, {"app/a.yaml": config("z")}, FILES]
     for files in trees:
-        warm = cache.render("u", Files(files), request(directory={"recurse": True}))
+        warm = cache.render(Files(files), request(directory={"recurse": True}))
         cold = render_source(Files(files), request(directory={"recurse": True}))
         assert warm.manifests == cold.manifests

@@ -98,7 +98,7 @@ class SourceReader:
         tree = await self._repos.tree(url, revision)
         async with self._slots:
             # Manifests of any size are parsed: not on the event loop.
-            result = await asyncio.to_thread(self._renders.render, url, tree, request, fresh=fresh)
+            result = await asyncio.to_thread(self._renders.render, tree, request, fresh=fresh)
         rendered = Rendered(revision, digest, result)
         if source is None:
             memory.rendered = rendered

@@ -14,6 +14,7 @@ from towline.drydock.api.eviction import evict
 from towline.drydock.api.exec import open_attach, open_exec
 from towline.drydock.api.exec_port import PodExec
 from towline.drydock.api.messages import Answer, Request, Response
+from towline.drydock.api.metrics import Metrics
 from towline.drydock.api.negotiate import JSON, TABLE, Form, negotiate
 from towline.drydock.api.parameters import delete_options, parse_delete_options, write_options
 from towline.drydock.api.patches import APPLY_PATCH, check_type, editor
@@ -60,6 +61,7 @@ class Resources:
         rng: For the length of watches.
         logs: The node's logs, None without a node.
         processes: The node's processes and ports, None without containers.
+        metrics: What nodes and pods use, None without a node.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Resources:
         logs: PodLogs | None,
         *,
         processes: PodExec | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._registry = registry
         self._store = registry.store
@@ -79,6 +82,7 @@ class Resources:
         self._rng = rng
         self._logs = logs
         self._processes = processes
+        self._metrics = metrics
         self._catalog: Catalog = registry.kinds.catalog
 
     async def answer(self, request: Request, target: Target, user: User) -> Answer:
@@ -88,6 +92,8 @@ class Resources:
             ApiError: Anything that a client has to be told.
         """
         kind = target.kind
+        if kind.computed and self._metrics is not None:
+            return self._metrics.answer(request, target)
         if not kind.storable:
             return await self._question(request, target, user)
         if target.subresource:

@@ -77,9 +77,7 @@ def _map(obj: Obj, name: str) -> Obj:
 
 def _check(problems: list[FieldError]) -> None:
     if problems:
-        error = invalid_status(_NO_KIND, "", problems)
-        del error.details["kind"]
-        raise error
+        raise invalid_status(_NO_KIND, "", problems)
 
 
 def _attribute_problems(spec: Obj) -> list[FieldError]:

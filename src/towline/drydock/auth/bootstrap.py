@@ -50,6 +50,28 @@ def _object(entry: Obj) -> Obj:
     return {**head, **rest}
 
 
+_METRICS_READER: Obj = {
+    "apiVersion": f"{GROUP}/v1",
+    "kind": "ClusterRole",
+    "metadata": {
+        "name": "system:aggregated-metrics-reader",
+        "labels": {f"{GROUP}/aggregate-to-{role}": "true" for role in ("admin", "edit", "view")},
+    },
+    "rules": [
+        {
+            "apiGroups": ["metrics.k8s.io"],
+            "resources": ["pods", "nodes"],
+            "verbs": ["get", "list", "watch"],
+        }
+    ],
+}
+
+
+async def ensure_metrics_role(cluster: Cluster) -> None:
+    """Whoever may view objects may see what they use: the role that is aggregated for that."""
+    await _ensure(cluster, CLUSTER_ROLES, _METRICS_READER)
+
+
 async def ensure_roles(cluster: Cluster) -> None:
     """Creates what lacks, and adds the rules and subjects that were taken away.
 

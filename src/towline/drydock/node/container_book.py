@@ -62,6 +62,10 @@ class ContainerBook:
         """Containers of a pod."""
         return tuple(seen for seen in self._seen.values() if seen.pod_uid == uid)
 
+    def running(self) -> list[ContainerSeen]:
+        """Every container that has a process."""
+        return [seen for seen in self._seen.values() if seen.state == "running" and seen.pid]
+
     def get(self, container: str) -> ContainerSeen | None:
         """A container by its identifier."""
         return self._seen.get(container)

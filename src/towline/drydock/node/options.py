@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -26,6 +27,7 @@ class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
         hostpath_root: Folder beneath which hostPath volumes are allowed; None forbids them.
         allow_privileged: Whether privileged containers and host namespaces are allowed.
         max_pods: Capacity of the node.
+        metrics_seconds: Between two looks at what pods and the machine use.
         drain_seconds: Longest wait for connections in flight before a container is told to end.
         stop_on_exit: Whether `Node.run` tears everything down when it is cancelled.
     """
@@ -41,5 +43,6 @@ class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
     hostpath_root: Path | None = None
     allow_privileged: bool = False
     max_pods: int = 110
+    metrics_seconds: Annotated[float, msgspec.Meta(ge=0.1, le=300.0)] = 15.0
     drain_seconds: float = 2.0
     stop_on_exit: bool = False

@@ -56,6 +56,7 @@ class ServedKind:
         selectable: A custom kind's additional field selector paths.
         definition: Name of the CustomResourceDefinition.
         warning: What users of a deprecated version are told.
+        computed: Whether its objects are made when they are asked for, such as metrics.
     """
 
     gvk: GroupVersionKind
@@ -76,6 +77,7 @@ class ServedKind:
     selectable: tuple[str, ...] = ()
     definition: str = ""
     warning: str = ""
+    computed: bool = False
 
     @property
     def url_resource(self) -> GroupResource:
@@ -89,8 +91,8 @@ class ServedKind:
 
     @property
     def storable(self) -> bool:
-        """False for kinds that are questions (reviews) or actions (bindings)."""
-        return "get" in self.verbs
+        """False for kinds that are computed, questions (reviews) or actions (bindings)."""
+        return "get" in self.verbs and not self.computed
 
 
 def _builtin(info: KindInfo) -> ServedKind:

@@ -15,7 +15,7 @@ from towline.kube.schema.builtin_checks import check_metadata
 from towline.kube.schema.catalog import load_catalog
 from towline.kube.schema.crd_check import check_crd
 from towline.kube.schema.decode import decode_error
-from towline.kube.schema.defaults import default_builtin, normalize_builtin
+from towline.kube.schema.defaults import default_builtin, defaults_only_spec, normalize_builtin
 from towline.kube.schema.fielderror import FieldError, invalid_status
 from towline.kube.schema.fielderror import invalid as invalid_value
 from towline.kube.schema.immutable import check_update
@@ -129,11 +129,12 @@ def shape_again(kind: ServedKind, obj: Obj, old: Obj, validation: str) -> Shaped
         return shape(kind, obj, validation)
     part = {name: value for name, value in obj.items() if name not in shared}
     pruned, warnings = _read(kind, part, validation)
-    # The defaults of built-in kinds belong to the specification.
     bare = "spec" in shared and not kind.custom
     made = _canonical(kind, pruned, defaults=False) if bare else complete(kind, pruned)
     whole = {name: obj[name] for name in obj if name in shared or name in made}
     whole |= {name: value for name, value in made.items() if name not in shared}
+    if bare and not defaults_only_spec(kind.gvk):
+        whole = default_builtin(kind.gvk, whole)
     return Shaped(whole, warnings)
 
 

@@ -280,13 +280,20 @@ class Registry:
     async def _upkeep(self) -> None:
         while True:
             await self._clock.sleep(_UPKEEP_SECONDS)
-            for record in self.store.records(strategy.EVENTS):
-                if self._recorder.expired(record.obj):
-                    await self.delete(strategy.EVENTS, record.key.namespace, record.key.name)
+            try:
+                await self._forget_events()
+            except ApiError as error:
+                # A full disk: the rest goes next time.
+                _log.warning("old events stay error=%s", error)
             removed = await self.store.compact(
                 keep_seconds=_HISTORY_SECONDS, keep_changes=_HISTORY_CHANGES
             )
             _log.debug("compacted rows=%d", removed)
+
+    async def _forget_events(self) -> None:
+        for record in self.store.records(strategy.EVENTS):
+            if self._recorder.expired(record.obj):
+                await self.delete(strategy.EVENTS, record.key.namespace, record.key.name)
 
     async def _empty_definitions(self) -> None:
         while True:
@@ -294,7 +301,12 @@ class Registry:
             self._cleanup.clear()
             for record in self.store.records(_CRDS):
                 if record.obj["metadata"].get("deletionTimestamp"):
-                    await self._empty(record)
+                    try:
+                        await self._empty(record)
+                    except ApiError as error:
+                        _log.warning("definition stays name=%s error=%s", record.key.name, error)
+                        await self._clock.sleep(1.0)
+                        self._cleanup.set()
 
     async def _empty(self, record: Record) -> None:
         resource = definitions.resource_of(record.obj)

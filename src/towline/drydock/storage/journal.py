@@ -1,53 +1,26 @@
-"""The durable side of the store: a revision log and the current versions in one SQLite file.
+"""The durable side of the store: a revision log in one SQLite file.
 
 Every method is synchronous and meant for the store's single writer thread.
 """
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-from towline.errors import SettingsError
+from towline.drydock.storage import checks, tablelayout
+from towline.drydock.storage.faults import Fault, fault_of
+from towline.drydock.storage.highwater import HighWater
+from towline.drydock.storage.tablelayout import DELETE, Row
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS log (
-    rev INTEGER PRIMARY KEY, key TEXT NOT NULL, op INTEGER NOT NULL, prev INTEGER NOT NULL,
-    create_rev INTEGER NOT NULL, at REAL NOT NULL, value BLOB NOT NULL
-);
-CREATE TABLE IF NOT EXISTS cur (
-    key TEXT PRIMARY KEY, rev INTEGER NOT NULL, create_rev INTEGER NOT NULL, value BLOB NOT NULL
-);
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
-"""
-FORMAT = 1
+_log = logging.getLogger("towline.drydock.storage")
 
-ADD, MODIFY, DELETE = 0, 1, 2
-COMPACT_SLICE = 1000
-
-
-class Row(NamedTuple):
-    """A step in the log.
-
-    Attributes:
-        rev: Its revision.
-        key: The object's key text.
-        op: `ADD`, `MODIFY` or `DELETE`.
-        prev: Revision of the version before it, 0 when there was none.
-        create_rev: Revision that created the object.
-        at: Seconds since the epoch.
-        value: JSON of the version after it.
-    """
-
-    rev: int
-    key: str
-    op: int
-    prev: int
-    create_rev: int
-    at: float
-    value: bytes
+COMPACT_SLICE = 500
+_CHECKPOINT_COMMITS = 400
+_CHECKPOINT_BYTES = 4 << 20
+_COLUMNS = "log.rev, log.key, log.op, log.prev, log.create_rev, log.at, log.value, log.sum"
 
 
 class Journal:
@@ -59,132 +32,176 @@ class Journal:
             the process, may lose the last writes in a power cut).
 
     Raises:
-        SettingsError: When the file is damaged or of another format.
+        SettingsError: When the file is damaged, incomplete or of another format.
     """
 
     def __init__(self, path: Path, *, sync: str = "full") -> None:
         self._path = path
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        checks.examine(path)
+        self._broken = False
+        self._commits = self._bytes = 0
         try:
-            self._prepare(sync)
-        except sqlite3.DatabaseError as error:
+            # It holds Secrets; SQLite gives its other files the same mode.
+            path.touch(mode=0o600)
+            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        except (sqlite3.Error, OSError) as error:
+            raise checks.unusable(path, error) from error
+        try:
+            self._open(sync)
+        except (sqlite3.Error, OSError) as error:
             self._db.close()
-            raise SettingsError(
-                f"{path}: not a readable cluster state: {error}",
-                hint="restore the file from a snapshot or start with an empty data folder",
-            ) from error
-        except SettingsError:
-            self._db.close()
-            raise
+            raise checks.unusable(path, error) from error
 
-    def _prepare(self, sync: str) -> None:
+    def _open(self, sync: str) -> None:
         run = self._db.execute
+        run("PRAGMA busy_timeout=5000")
         run("PRAGMA journal_mode=WAL")
         run(f"PRAGMA synchronous={'FULL' if sync == 'full' else 'NORMAL'}")
-        run("PRAGMA busy_timeout=5000")
-        verdict = run("PRAGMA quick_check(1)").fetchone()[0]
-        if verdict != "ok":
-            raise sqlite3.DatabaseError(str(verdict))
-        self._db.executescript(_SCHEMA)
-        run("INSERT OR IGNORE INTO meta VALUES ('format', ?)", (FORMAT,))
-        found = self._meta("format")
-        if found != FORMAT:
-            raise SettingsError(
-                f"{self._path}: state format {found}, this version reads {FORMAT}",
-                hint="use the version that wrote it",
-            )
-
-    def _meta(self, name: str) -> int:
-        row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-        return int(row[0]) if row else 0
+        # A checkpoint inside of a commit would hide its errors: they are asked for.
+        run("PRAGMA wal_autocheckpoint=0")
+        tablelayout.prepare(self._db)
+        self._mark = HighWater(self._path, self.last_revision(), sync)
 
     def last_revision(self) -> int:
         """The highest revision ever committed."""
-        row = self._db.execute(
-            "SELECT max(coalesce((SELECT max(rev) FROM log), 0),"
-            " coalesce((SELECT max(rev) FROM cur), 0))"
-        ).fetchone()
-        return max(int(row[0]), self.floor())
+        return tablelayout.last_revision(self._db, self._path)
 
     def floor(self) -> int:
         """Steps up to this revision were compacted away."""
-        return self._meta("floor")
+        return tablelayout.meta(self._db, "floor")
 
-    def current(self) -> Iterator[tuple[str, int, int, bytes]]:
-        """Every current version: key, revision, creating revision, JSON."""
-        yield from self._db.execute("SELECT key, rev, create_rev, value FROM cur ORDER BY key")
+    def current(self) -> Iterator[Row]:
+        """The step of every current version, in no particular order.
+
+        Raises:
+            SettingsError: One is damaged or missing.
+        """
+        count = 0
+        for row in self._rows(f"SELECT {_COLUMNS} FROM cur JOIN log USING (rev, key)"):  # noqa: S608
+            count += 1
+            yield row
+        listed = self._db.execute("SELECT count(*) FROM cur").fetchone()[0]
+        if listed != count:
+            raise checks.damaged(self._path, f"{listed - count} of {listed} objects are missing")
 
     def tail(self, limit: int) -> list[Row]:
         """The newest steps above the floor, oldest first."""
-        rows = self._db.execute(
-            "SELECT rev, key, op, prev, create_rev, at, value FROM log WHERE rev > ?"
-            " ORDER BY rev DESC LIMIT ?",
-            (self.floor(), limit),
-        ).fetchall()
-        return [Row(*row) for row in reversed(rows)]
+        query = f"SELECT {_COLUMNS} FROM log WHERE rev > ? ORDER BY rev DESC LIMIT ?"  # noqa: S608
+        return list(self._rows(query, self.floor(), limit))[::-1]
 
-    def version(self, rev: int) -> tuple[int, bytes] | None:
-        """Creating revision and JSON of the version that a revision wrote, if it is kept."""
-        row = self._db.execute("SELECT create_rev, value FROM log WHERE rev = ?", (rev,)).fetchone()
-        return (int(row[0]), row[1]) if row else None
+    def version(self, rev: int) -> Row | None:
+        """The step that a revision wrote, if it is kept."""
+        return next(self._rows(f"SELECT {_COLUMNS} FROM log WHERE rev = ?", rev), None)  # noqa: S608
+
+    def _rows(self, query: str, *values: int) -> Iterator[Row]:
+        try:
+            for *fields, checksum in self._db.execute(query, values):
+                row = Row(*fields)
+                if row.checksum() != checksum:
+                    raise checks.damaged(self._path, f"checksum of revision {row.rev} ({row.key})")
+                yield row
+        except sqlite3.DatabaseError as error:
+            raise checks.damaged(self._path, error) from error
 
     def append(self, rows: Sequence[Row]) -> None:
         """Commits steps in one transaction; durable when it returns.
 
         Raises:
-            sqlite3.Error: When nothing was written.
+            sqlite3.Error: Nothing was written, or after a `BROKEN` fault nobody knows.
         """
-        db = self._db
-        db.execute("BEGIN IMMEDIATE")
+        db = self._writable()
         try:
-            db.executemany("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            db.execute("BEGIN IMMEDIATE")
+            tablelayout.insert(db, list(rows))
             for row in rows:
                 if row.op == DELETE:
                     db.execute("DELETE FROM cur WHERE key = ?", (row.key,))
                 else:
-                    db.execute(
-                        "INSERT OR REPLACE INTO cur VALUES (?, ?, ?, ?)",
-                        (row.key, row.rev, row.create_rev, row.value),
-                    )
+                    db.execute("INSERT OR REPLACE INTO cur VALUES (?, ?)", (row.key, row.rev))
             db.execute("COMMIT")
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
+        except BaseException as error:
+            self._undo(error)
             raise
+        self._mark.raise_to(rows[-1].rev)
+        self._commits += 1
+        self._bytes += sum(len(row.value) for row in rows)
+
+    def _writable(self) -> sqlite3.Connection:
+        if self._broken:
+            raise sqlite3.OperationalError("the file takes no writes since an earlier error")
+        return self._db
+
+    def _undo(self, error: BaseException) -> None:
+        self._broken = self._broken or fault_of(error) is Fault.BROKEN
+        if self._db.in_transaction:
+            try:
+                self._db.execute("ROLLBACK")
+            except sqlite3.Error as second:
+                _log.error("rollback failed error=%s", second)
+                self._broken = True
 
     def compact(self, *, before: float, keep: int, slice_rows: int = COMPACT_SLICE) -> int:
         """Forgets old steps, a slice at a time.
 
-        A version that a kept step came from stays, so that kept steps can be replayed whole.
+        The step that a kept step or a later change comes from stays, so that kept steps can be
+        replayed whole; its turn comes when the floor passes the step that replaced it.
 
         Args:
             before: Steps written before this time (seconds since the epoch) go.
-            keep: Steps beyond this number go as well.
-            slice_rows: Most rows removed in one call.
+            keep: Steps more than this number of revisions back go as well.
+            slice_rows: Most steps looked at in one call.
 
         Returns:
-            Rows removed; less than `slice_rows` means that nothing is left to do.
+            Steps passed by the floor; less than `slice_rows` means that nothing is left to do.
+
+        Raises:
+            sqlite3.Error: Nothing was changed.
         """
-        db = self._db
-        aged = db.execute("SELECT max(rev) FROM log WHERE at < ?", (before,)).fetchone()[0]
-        counted = db.execute(
-            "SELECT rev FROM log ORDER BY rev DESC LIMIT 1 OFFSET ?", (keep,)
-        ).fetchone()
-        floor = max(int(aged or 0), int(counted[0]) if counted else 0, self.floor())
-        db.execute("BEGIN IMMEDIATE")
-        db.execute("INSERT OR REPLACE INTO meta VALUES ('floor', ?)", (floor,))
-        removed = db.execute(
-            "DELETE FROM log WHERE rev IN (SELECT rev FROM log WHERE rev <= ?1"
-            " AND rev NOT IN (SELECT prev FROM log WHERE rev > ?1) LIMIT ?2)",
-            (floor, slice_rows),
-        ).rowcount
-        db.execute("COMMIT")
-        return removed
+        db = self._writable()
+        counted = self.last_revision() - keep
+        passed: list[tuple[int, int, int]] = []
+        steps = "SELECT rev, op, prev, at FROM log WHERE rev > ? ORDER BY rev LIMIT ?"
+        for rev, op, prev, at in db.execute(steps, (self.floor(), slice_rows)):
+            if at >= before and rev > counted:
+                break
+            passed.append((rev, op, prev))
+        if not passed:
+            return 0
+        gone = [(prev,) for _, _, prev in passed if prev]
+        gone += [(rev,) for rev, op, _ in passed if op == DELETE]
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('floor', ?)", (passed[-1][0],))
+            db.executemany("DELETE FROM log WHERE rev = ?", gone)
+            db.execute("COMMIT")
+        except BaseException as error:
+            self._undo(error)
+            raise
+        self._commits += len(passed)
+        return len(passed)
 
-    def checkpoint(self) -> None:
-        """Moves the write-ahead log into the file and truncates it."""
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    @property
+    def checkpoint_due(self) -> bool:
+        """Whether the write-ahead log has grown enough to be folded into the file."""
+        return self._commits >= _CHECKPOINT_COMMITS or self._bytes >= _CHECKPOINT_BYTES
 
-    def close(self) -> None:
-        """Closes the file."""
-        self._db.close()
+    def checkpoint(self, *, truncate: bool = False) -> None:
+        """Moves the write-ahead log into the file, and empties it when asked to.
+
+        Raises:
+            sqlite3.Error: It stays for later, or after a `BROKEN` fault for good.
+        """
+        db = self._writable()
+        self._commits = self._bytes = 0
+        try:
+            db.execute(f"PRAGMA wal_checkpoint({'TRUNCATE' if truncate else 'PASSIVE'})").fetchone()
+        except sqlite3.Error as error:
+            self._broken = fault_of(error) is Fault.BROKEN
+            raise
+
+    def close(self, *, clean: bool = True) -> None:
+        """Closes the file; the mark notes a clean stop unless a fault came before."""
+        try:
+            self._db.close()
+        finally:
+            self._mark.close(clean=clean and not self._broken)

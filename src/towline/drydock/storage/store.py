@@ -17,8 +17,9 @@ from typing import Any, Protocol
 
 from towline.aio.clock import Clock
 from towline.drydock.storage import journal as journal_module
+from towline.drydock.storage.faults import Fault, fault_of, read_only, refusal
 from towline.drydock.storage.history import History
-from towline.drydock.storage.journal import Journal, Row
+from towline.drydock.storage.journal import Journal
 from towline.drydock.storage.record import (
     ADDED,
     DELETED,
@@ -28,7 +29,9 @@ from towline.drydock.storage.record import (
     StoreKey,
     encode_object,
 )
+from towline.drydock.storage.tablelayout import ADD, DELETE, MODIFY, Row
 from towline.drydock.storage.tables import Tables
+from towline.errors import SettingsError
 from towline.kube.refs import GroupResource
 from towline.kube.status import ApiError
 
@@ -36,7 +39,7 @@ _log = logging.getLogger("towline.drydock.storage")
 
 MAX_BATCH = 64
 REPLAY_ROWS = 2000
-_OPS = {ADDED: journal_module.ADD, MODIFIED: journal_module.MODIFY, DELETED: journal_module.DELETE}
+_OPS = {ADDED: ADD, MODIFIED: MODIFY, DELETED: DELETE}
 _TYPES = {op: type_ for type_, op in _OPS.items()}
 
 
@@ -84,6 +87,7 @@ class Store:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="drydock-store")
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._closed = False
+        self._failure = ""
         self.history = self._load()
 
     @classmethod
@@ -93,11 +97,16 @@ class Store:
         Raises:
             SettingsError: When the file is damaged.
         """
-        return cls(Journal(path, sync=sync), clock)
+        journal = Journal(path, sync=sync)
+        try:
+            return cls(journal, clock)
+        except SettingsError:
+            journal.close(clean=False)
+            raise
 
     def _load(self) -> History:
-        for text, rev, create_rev, raw in self._journal.current():
-            record = Record(StoreKey.parse(text), rev, create_rev, bytes(raw))
+        for row in self._journal.current():
+            record = _record(row)
             self._tables.put(record, None)
             record.forget()
         rows = self._journal.tail(REPLAY_ROWS)
@@ -105,21 +114,25 @@ class Store:
         history = History(max(floor, self._journal.floor()))
         known: dict[int, Record] = {}
         for row in rows:
-            key = StoreKey.parse(row.key)
-            old = known.pop(row.prev, None) or self._past(key, row.prev)
-            record = Record(key, row.rev, row.create_rev, bytes(row.value))
+            old = known.pop(row.prev, None) or self._past(row.prev)
+            record = _record(row)
             known[row.rev] = record
             history.append(Change(_TYPES[row.op], record, old, row.at))
         return history
 
-    def _past(self, key: StoreKey, rev: int) -> Record | None:
+    def _past(self, rev: int) -> Record | None:
         found = self._journal.version(rev) if rev else None
-        return None if found is None else Record(key, rev, found[0], bytes(found[1]))
+        return None if found is None else _record(found)
 
     @property
     def closed(self) -> bool:
-        """Whether no more writes are taken."""
+        """Whether the store was closed."""
         return self._closed
+
+    @property
+    def writable(self) -> bool:
+        """Whether writes are taken: not closed, and no I/O error so far."""
+        return not self._closed and not self._failure
 
     # Reads
 
@@ -206,8 +219,9 @@ class Store:
     def _submit(self, type_: str, record: Record, old: Record | None) -> asyncio.Future[Record]:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Record] = loop.create_future()
-        if self._closed:
-            done.set_exception(ApiError("the store is closed", reason="ServiceUnavailable"))
+        if not self.writable:
+            closed = ApiError("the store is closed", reason="ServiceUnavailable")
+            done.set_exception(read_only(self._failure) if self._failure else closed)
             return done
         change = Change(type_, record, old, self._clock.now().timestamp())
         prev = 0 if old is None else old.rev
@@ -240,6 +254,9 @@ class Store:
             for write in batch:
                 if not write.done.done():
                     write.done.set_result(write.change.record)
+            if self._journal.checkpoint_due:
+                # The writers have their answer; the next commit waits behind it in the thread.
+                asyncio.get_running_loop().run_in_executor(self._writer, self._checkpoint)
         if self._queue:
             self._launch()
         elif self._flight is not None:
@@ -248,18 +265,20 @@ class Store:
 
     def _fail(self, batch: list[_Write], error: BaseException | None) -> None:
         # Later writes were decided on the basis of the failed ones: they fail with them.
-        _log.error("commit failed writes=%d error=%s", len(batch) + len(self._queue), error)
+        cause = error or asyncio.CancelledError()
+        _log.error("commit failed writes=%d error=%s", len(batch) + len(self._queue), cause)
+        self._note(cause)
         failed = batch + self._queue
         self._queue = []
         self._pending.clear()
         for write in failed:
             if not write.done.done():
-                write.done.set_exception(
-                    ApiError(
-                        f"Internal error occurred: the write was not stored: {error}",
-                        reason="InternalError",
-                    )
-                )
+                write.done.set_exception(refusal(cause))
+
+    def _note(self, error: BaseException) -> None:
+        if fault_of(error) is Fault.BROKEN and not self._failure:
+            self._failure = str(error)
+            _log.critical("state is read-only until a restart error=%s", error)
 
     def _publish(self, change: Change) -> None:
         key, old = change.record.key, change.old
@@ -331,28 +350,39 @@ class Store:
     # Upkeep
 
     async def compact(self, *, keep_seconds: float, keep_changes: int) -> int:
-        """Forgets changes older than that; returns the number of journal rows removed."""
+        """Forgets changes older than that; returns how many the journal forgot.
+
+        What a full disk or another fault leaves undone is logged and left to the next call.
+        """
         before = self._clock.now().timestamp() - keep_seconds
         self.history.expire(before)
         loop = asyncio.get_running_loop()
         total = 0
-        while not self._closed:
-            removed = await loop.run_in_executor(
-                self._writer,
-                lambda: self._journal.compact(before=before, keep=keep_changes),
+        while self.writable:
+            forgotten = await loop.run_in_executor(
+                self._writer, self._compact_slice, before, keep_changes
             )
-            total += removed
-            if removed < journal_module.COMPACT_SLICE:
+            total += forgotten
+            if forgotten < journal_module.COMPACT_SLICE:
                 break
-        if self._flight is None and not self._closed:
-            await loop.run_in_executor(self._writer, self._checkpoint)
+        if self._flight is None and self.writable:
+            await loop.run_in_executor(self._writer, lambda: self._checkpoint(truncate=True))
         return total
 
-    def _checkpoint(self) -> None:
+    def _compact_slice(self, before: float, keep_changes: int) -> int:
         try:
-            self._journal.checkpoint()
-        except sqlite3.OperationalError as error:
+            return self._journal.compact(before=before, keep=keep_changes)
+        except sqlite3.Error as error:
+            _log.warning("compaction postponed error=%s", error)
+            self._note(error)
+            return 0
+
+    def _checkpoint(self, *, truncate: bool = False) -> None:
+        try:
+            self._journal.checkpoint(truncate=truncate)
+        except sqlite3.Error as error:
             _log.warning("checkpoint postponed error=%s", error)
+            self._note(error)
 
     async def close(self) -> None:
         """Waits for queued writes, ends all watches and closes the file; again does nothing."""
@@ -363,6 +393,11 @@ class Store:
         if self._flight is not None:
             await asyncio.wait([self._flight])
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._writer, self._checkpoint)
+        if not self._failure:
+            await loop.run_in_executor(self._writer, lambda: self._checkpoint(truncate=True))
         await loop.run_in_executor(self._writer, self._journal.close)
         self._writer.shutdown(wait=False)
+
+
+def _record(row: Row) -> Record:
+    return Record(StoreKey.parse(row.key), row.rev, row.create_rev, bytes(row.value))

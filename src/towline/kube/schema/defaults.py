@@ -32,6 +32,11 @@ def default_builtin(gvk: GroupVersionKind, obj: Obj) -> Obj:
     return rule(obj) if rule else obj
 
 
+def defaults_only_spec(gvk: GroupVersionKind) -> bool:
+    """Whether an object whose `spec` is complete needs no further defaults."""
+    return (gvk.group, gvk.kind) not in _BESIDE_SPEC
+
+
 def normalize_builtin(gvk: GroupVersionKind, obj: Obj) -> Obj:
     """The object in canonical form: quantities, times, empty and zero values (see `normalize`).
 
@@ -396,6 +401,19 @@ def _node(node: Obj) -> Obj:
         node, "status", lambda status: fill_unset(status, {"allocatable": status.get("capacity")})
     )
 
+
+# Rules that also fill metadata or status, or kinds that keep their content elsewhere.
+_BESIDE_SPEC = frozenset(
+    {
+        ("", "Node"),
+        ("", "Service"),
+        ("", "Namespace"),
+        ("", "PersistentVolume"),
+        ("", "PersistentVolumeClaim"),
+        ("", "ReplicationController"),
+        ("batch", "Job"),
+    }
+)
 
 _RULES: dict[tuple[str, str], Callable[[Obj], Obj]] = {
     ("", "Pod"): default_pod,

@@ -11,6 +11,8 @@ for that container alone, init containers included:
     drydock.io/sim-stop-seconds    how long it takes to end after SIGTERM
     drydock.io/sim-image-error     its image cannot be pulled, with this message
     drydock.io/sim-log             what it writes to its log when it starts
+
+What it pretends to use is said likewise; see the module `metrics` beside this one.
 """
 
 from __future__ import annotations

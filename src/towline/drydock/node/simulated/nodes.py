@@ -9,6 +9,7 @@ from towline.aio.clock import Clock
 from towline.drydock.cluster import Cluster
 from towline.drydock.node.simulated.keeper import PODS, SimulatedKeeper
 from towline.drydock.node.simulated.logs import SimulatedLogs
+from towline.drydock.node.simulated.metrics import SimulatedMetrics
 from towline.drydock.node.simulated.options import SimulationOptions
 from towline.drydock.node.simulated.registration import SimulatedRegistration
 
@@ -25,6 +26,7 @@ class SimulatedNodes:
 
     Attributes:
         logs: Output of containers.
+        metrics: What pods and nodes pretend to use.
     """
 
     def __init__(self, cluster: Cluster, options: SimulationOptions, clock: Clock) -> None:
@@ -35,6 +37,7 @@ class SimulatedNodes:
         )
         self._registration = SimulatedRegistration(cluster, options, clock)
         self.logs = SimulatedLogs(cluster, self._keeper, clock)
+        self.metrics = SimulatedMetrics(cluster, options.names(), clock)
 
     async def run(self) -> None:
         """Runs pods until cancelled; the next start goes on from what the pods' status says."""

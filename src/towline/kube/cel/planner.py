@@ -1,0 +1,412 @@
+"""From checked tree to a program: nested closures, each with its cost. Pure.
+
+Costs follow cel-go's run-time accounting: a name or field 1, a call 1 or what its function says, a
+list literal 10, a map literal 30. `&&`, `||` and the folds over them absorb errors as the language
+definition demands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from towline.kube.cel.checker import Checked, Resolution
+from towline.kube.cel.functions import Overload
+from towline.kube.cel.issues import CostExceededError, EvaluationError
+from towline.kube.cel.tree import (
+    Call,
+    Comprehension,
+    Entry,
+    Ident,
+    ListLiteral,
+    Literal,
+    MapLiteral,
+    Node,
+    Select,
+)
+from towline.kube.cel.values import (
+    KNOWN_TYPES,
+    NONE,
+    HostValue,
+    Optional,
+    TypeValue,
+    UInt,
+    Value,
+    is_a,
+    is_list,
+    some,
+    type_name,
+)
+
+CALL_LIMIT = 1_000_000
+_LIST_COST, _MAP_COST = 10, 30
+
+
+class Frame:
+    """One evaluation: its variables and what it has cost.
+
+    Attributes:
+        variables: By name; folds add theirs while they run.
+        cost: So far.
+        limit: What it may cost.
+    """
+
+    __slots__ = ("cost", "limit", "variables")
+
+    def __init__(self, variables: Mapping[str, Value], limit: int) -> None:
+        self.variables = dict(variables)
+        self.cost = 0
+        self.limit = limit
+
+    def spend(self, cost: int) -> None:
+        """Adds to the cost.
+
+        Raises:
+            CostExceededError: The limit is passed.
+        """
+        self.cost += cost
+        if self.cost > self.limit:
+            raise CostExceededError("operation cancelled: actual cost limit exceeded")
+
+
+Step = Callable[[Frame], Value]
+
+
+def plan(checked: Checked) -> Step:
+    """The program of a checked expression."""
+    return _Planner(checked).step(checked.tree)
+
+
+class _Planner:
+    def __init__(self, checked: Checked) -> None:
+        self._checked = checked
+
+    def step(self, node: Node) -> Step:
+        """The program of a node."""
+        match node:
+            case Literal():
+                value = UInt(node.value) if node.type == "uint" else node.value
+                return lambda _: value
+            case Ident():
+                return self._name(self._checked.names[id(node)])
+            case Select():
+                return self._select(node)
+            case Call():
+                return self._call(node)
+            case ListLiteral():
+                return self._list(node)
+            case MapLiteral():
+                return self._map(node)
+            case Comprehension():
+                return self._fold(node)
+            case _:
+                raise TypeError(type(node).__name__)
+
+    def _name(self, name: str) -> Step:
+        known = KNOWN_TYPES.get(name) or TypeValue(name)
+
+        def run(frame: Frame) -> Value:
+            frame.cost += 1
+            variables = frame.variables
+            return variables[name] if name in variables else known
+
+        return run
+
+    def _select(self, node: Select) -> Step:
+        known = self._checked.names.get(id(node))
+        if known is not None:
+            return self._name(known)
+        operand, field = self.step(node.operand), node.field
+        if node.test:
+            return lambda frame: _has(operand(frame), field)
+
+        def run(frame: Frame) -> Value:
+            frame.cost += 1
+            return _field(operand(frame), field)
+
+        return run
+
+    # Calls
+
+    def _call(self, node: Call) -> Step:
+        match node.function:
+            case "_?._":
+                operand, field = node.args
+                name = field.value if isinstance(field, Literal) else ""
+                return _optional_field(self.step(operand), name)
+            case "_&&_":
+                return _logical(*(self.step(arg) for arg in node.args), settled=False)
+            case "_||_":
+                return _logical(*(self.step(arg) for arg in node.args), settled=True)
+            case "_?_:_":
+                return _conditional(*(self.step(arg) for arg in node.args))
+            case "@not_strictly_false":
+                return _not_strictly_false(self.step(node.args[0]))
+            case "or" | "orValue" if node.target is not None:
+                return _optional_or(
+                    self.step(node.target), self.step(node.args[0]), whole=node.function == "or"
+                )
+        resolution = self._checked.calls[id(node)]
+        steps = tuple(self.step(arg) for arg in resolution.args)
+        return _typed(resolution, steps) if resolution.typed else _dynamic(resolution, steps)
+
+    # Literals
+
+    def _list(self, node: ListLiteral) -> Step:
+        steps = tuple(self.step(item) for item in node.items)
+        optional = node.optional
+
+        def run(frame: Frame) -> Value:
+            frame.spend(_LIST_COST)
+            if not optional:
+                return [step(frame) for step in steps]
+            made = []
+            for position, step in enumerate(steps):
+                value = step(frame)
+                if position not in optional:
+                    made.append(value)
+                elif not isinstance(value, Optional):
+                    raise EvaluationError(
+                        "cannot initialize optional list element from non-optional value"
+                    )
+                elif value.present:
+                    made.append(value.value)
+            return made
+
+        return run
+
+    def _map(self, node: MapLiteral) -> Step:
+        steps = tuple(
+            (self.step(entry.key), self.step(entry.value), entry) for entry in node.entries
+        )
+
+        def run(frame: Frame) -> Value:
+            frame.spend(_MAP_COST)
+            made: dict[Value, Value] = {}
+            for key_step, value_step, entry in steps:
+                _insert(made, key_step(frame), value_step(frame), entry)
+            return made
+
+        return run
+
+    # Folds
+
+    def _fold(self, node: Comprehension) -> Step:
+        over, init = self.step(node.range), self.step(node.init)
+        condition, step = self.step(node.condition), self.step(node.step)
+        result = self.step(node.result)
+        names = (node.var, node.var2, node.accu)
+        appends = _appends(node)
+
+        def run(frame: Frame) -> Value:
+            entries = _entries(over(frame), two=bool(node.var2))
+            accu = init(frame)
+            before = {name: frame.variables[name] for name in names if name in frame.variables}
+            variables = frame.variables
+            variables[node.accu] = list(accu) if appends else accu
+            try:
+                for first, second in entries:
+                    frame.spend(0)
+                    variables[node.var] = first
+                    if node.var2:
+                        variables[node.var2] = second
+                    if condition(frame) is False:
+                        break
+                    variables[node.accu] = _settled(step, frame)
+                return result(frame)
+            finally:
+                for name in names:
+                    variables.pop(name, None)
+                variables.update(before)
+
+        return run
+
+
+class _Failed:
+    """An error that a fold carries on with, as `&&` and `||` may still absorb it."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: EvaluationError) -> None:
+        self.error = error
+
+
+def _settled(step: Step, frame: Frame) -> Value:
+    return step(frame)
+
+
+def _appends(node: Comprehension) -> bool:
+    return isinstance(node.init, ListLiteral)
+
+
+def _entries(value: Value, *, two: bool) -> Iterable[tuple[Value, Value]]:
+    if isinstance(value, Optional):
+        value = value.value if value.present else []
+    if isinstance(value, Mapping):
+        return value.items() if two else ((key, None) for key in value)
+    if is_list(value):
+        return enumerate(value) if two else ((item, None) for item in value)
+    raise EvaluationError("no such overload")
+
+
+# --- fields --------------------------------------------------------------------------------------
+
+
+def _field(value: Value, field: str) -> Value:
+    if isinstance(value, Mapping):
+        try:
+            return value[field]
+        except KeyError:
+            raise EvaluationError(f"no such key: {field}") from None
+    if isinstance(value, Optional):
+        return _optional(value, field)
+    raise EvaluationError("no such overload")
+
+
+def _has(value: Value, field: str) -> bool:
+    if isinstance(value, Optional):
+        return value.present and _has(value.value, field)
+    if isinstance(value, Mapping):
+        return field in value
+    raise EvaluationError("no such overload")
+
+
+def _optional(value: Value, field: Value) -> Optional:
+    if isinstance(value, Optional):
+        if not value.present:
+            return NONE
+        value = value.value
+    if isinstance(value, Mapping):
+        return some(value[field]) if field in value else NONE
+    raise EvaluationError("no such overload")
+
+
+def _optional_field(operand: Step, field: str) -> Step:
+    def run(frame: Frame) -> Value:
+        frame.cost += 1
+        return _optional(operand(frame), field)
+
+    return run
+
+
+# --- logic ---------------------------------------------------------------------------------------
+
+
+def _logical(left: Step, right: Step, *, settled: bool) -> Step:
+    """`&&` (settled by false) and `||` (settled by true): a settled side hides the other's error."""
+
+    def side(step: Step, frame: Frame) -> tuple[bool, EvaluationError | None]:
+        try:
+            value = step(frame)
+        except EvaluationError as error:
+            return False, error
+        if not isinstance(value, bool):
+            return False, EvaluationError("no such overload")
+        return value is settled, None
+
+    def run(frame: Frame) -> Value:
+        done, error = side(left, frame)
+        if done:
+            return settled
+        done, second = side(right, frame)
+        if done:
+            return settled
+        if error or second:
+            raise error or second or EvaluationError("no such overload")
+        return not settled
+
+    return run
+
+
+def _conditional(condition: Step, yes: Step, no: Step) -> Step:
+    def run(frame: Frame) -> Value:
+        value = condition(frame)
+        if value is True:
+            return yes(frame)
+        if value is False:
+            return no(frame)
+        raise EvaluationError("no such overload")
+
+    return run
+
+
+def _not_strictly_false(step: Step) -> Step:
+    def run(frame: Frame) -> Value:
+        try:
+            return step(frame) is not False
+        except EvaluationError:
+            return True
+
+    return run
+
+
+def _optional_or(target: Step, other: Step, *, whole: bool) -> Step:
+    def run(frame: Frame) -> Value:
+        value = target(frame)
+        if not isinstance(value, Optional):
+            raise EvaluationError("no such overload")
+        if value.present:
+            return value if whole else value.value
+        return other(frame)
+
+    return run
+
+
+# --- calls ---------------------------------------------------------------------------------------
+
+
+def _typed(resolution: Resolution, steps: tuple[Step, ...]) -> Step:
+    """A call whose overload the types decide."""
+    overload = resolution.overloads[0]
+    work, cost = overload.implementation, overload.cost
+    if cost is not None:
+
+        def run_counted(frame: Frame) -> Value:
+            args = [step(frame) for step in steps]
+            frame.spend(cost(*args))
+            return work(*args)
+
+        return run_counted
+
+    def run(frame: Frame) -> Value:
+        frame.cost += 1
+        return work(*[step(frame) for step in steps])
+
+    return run
+
+
+def _dynamic(resolution: Resolution, steps: tuple[Step, ...]) -> Step:
+    """A call whose overload the values decide."""
+    overloads = resolution.overloads
+
+    def run(frame: Frame) -> Value:
+        args = [step(frame) for step in steps]
+        for overload in overloads:
+            if _accepts(overload, args):
+                frame.spend(1 if overload.cost is None else overload.cost(*args))
+                return overload.implementation(*args)
+        raise EvaluationError(_no_overload(overloads[0], args))
+
+    return run
+
+
+def _accepts(overload: Overload, args: list[Value]) -> bool:
+    return all(is_a(arg, type_) for arg, type_ in zip(args, overload.params, strict=True))
+
+
+def _no_overload(overload: Overload, args: list[Value]) -> str:
+    if not overload.function[0].isalpha():
+        return "no such overload"
+    shown = ", ".join(type_name(arg) for arg in args)
+    return f"no such overload: {overload.function}({shown})"
+
+
+def _insert(made: dict[Value, Value], key: Value, value: Value, entry: Entry) -> None:
+    if entry.optional:
+        if not isinstance(value, Optional):
+            raise EvaluationError("cannot initialize optional entry from non-optional value")
+        if not value.present:
+            return
+        value = value.value
+    if isinstance(key, HostValue) or not isinstance(key, (str, int)):
+        raise EvaluationError(f"unsupported key type: {type_name(key)}")
+    made[key] = value

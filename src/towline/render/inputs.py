@@ -1,0 +1,86 @@
+"""Everything that a render may read: trees of files, build variables, what lies elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, Protocol
+
+import msgspec
+
+from towline.errors import TowlineError
+
+
+class FileTree(Protocol):
+    """A read-only tree of files. Paths are relative with `/`; the root is an empty string."""
+
+    def listdir(self, path: str) -> list[tuple[str, bool, str]]:
+        """Entries of a folder as (name, is a folder, content id).
+
+        Raises:
+            NotFoundError: No such folder.
+        """
+        ...
+
+    def read(self, path: str) -> bytes:
+        """A file's content.
+
+        Raises:
+            NotFoundError: No such file.
+        """
+        ...
+
+    def oid(self, path: str) -> str:
+        """Content id of a file or folder.
+
+        Raises:
+            NotFoundError: Nothing there.
+        """
+        ...
+
+
+class Foreign(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """Files outside the repository that a source names.
+
+    Attributes:
+        kind: A `chart`, a git `repository`, or one `file`.
+        url: Repository, registry or address.
+        name: The chart's name.
+        version: Version, constraint or git revision as written.
+    """
+
+    kind: Literal["chart", "repository", "file"]
+    url: str
+    name: str = ""
+    version: str = ""
+
+    def __str__(self) -> str:
+        named = f"{self.url} {self.name}" if self.name else self.url
+        return f"{self.kind} {named} {self.version}".rstrip()
+
+
+class Inputs(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """What one render may read.
+
+    Attributes:
+        tree: The repository, or the unpacked chart.
+        refs: Other sources of the application by their `ref`.
+        variables: Build variables, such as `ARGOCD_APP_REVISION`.
+        foreign: What was fetched from elsewhere so far.
+    """
+
+    tree: FileTree
+    refs: Mapping[str, FileTree] = {}
+    variables: Mapping[str, str] = {}
+    foreign: Mapping[Foreign, FileTree] = {}
+
+
+class MissingInputError(TowlineError):
+    """A render needs something from elsewhere: fetch it, and render again with it.
+
+    Attributes:
+        wanted: What is missing.
+    """
+
+    def __init__(self, wanted: Foreign) -> None:
+        super().__init__(f"{wanted} was not fetched")
+        self.wanted = wanted

@@ -1,0 +1,112 @@
+"""JSON text as Go's encoding/json prints it: sorted keys, its float format, its escapes."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from towline.errors import InputError
+from towline.text.goyaml.numbers import json_number
+
+_SPECIAL: Final = re.compile('[\x00-\x1f"\\\\<>&\u2028\u2029\ud800-\udfff]')
+_PLAIN_SPECIAL: Final = re.compile('[\x00-\x1f"\\\\\u2028\u2029\ud800-\udfff]')
+_ESCAPES: Final = {
+    '"': '\\"',
+    "\\": "\\\\",
+    "\b": "\\b",
+    "\f": "\\f",
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
+}
+
+
+def dump_json(value: Any, *, indent: str = "", markup: bool = True) -> str:
+    """The value as encoding/json.Marshal prints it, without a final line break.
+
+    Args:
+        value: What JSON can hold.
+        indent: What each level is indented by; nothing for one line.
+        markup: Whether `<`, `>` and `&` are escaped, as Go does unless told otherwise.
+
+    Raises:
+        InputError: NaN, an infinity, or a type that JSON does not know.
+    """
+    out: list[str] = []
+    special = _SPECIAL if markup else _PLAIN_SPECIAL
+    try:
+        _Writer(out.append, special, indent).value(value, "\n" if indent else "")
+    except RecursionError as error:
+        raise InputError("json: nested too deeply") from error
+    return "".join(out)
+
+
+class _Writer:
+    """One pass over one value."""
+
+    def __init__(self, put: Any, special: re.Pattern[str], indent: str) -> None:
+        self._put = put
+        self._special = special
+        self._indent = indent
+
+    def value(self, value: Any, line: str) -> None:
+        """Writes one value; `line` is the line break and padding of what surrounds it."""
+        match value:
+            case str():
+                self._put(self._text(value))
+            case None:
+                self._put("null")
+            case bool():
+                self._put("true" if value else "false")
+            case int():
+                self._put(str(int(value)))
+            case float():
+                self._put(_number(value))
+            case dict():
+                self._mapping(value, line)
+            case list() | tuple():
+                self._sequence(value, line)
+            case _:
+                raise InputError(f"json: unsupported type: {type(value).__name__}")
+
+    def _mapping(self, value: dict[str, Any], line: str) -> None:
+        if not value:
+            self._put("{}")
+            return
+        inner = line + self._indent
+        colon = ": " if self._indent else ":"
+        start = "{" + inner
+        for key in sorted(value):
+            self._put(start + self._text(key) + colon)
+            self.value(value[key], inner)
+            start = "," + inner
+        self._put(line + "}")
+
+    def _sequence(self, value: list[Any] | tuple[Any, ...], line: str) -> None:
+        if not value:
+            self._put("[]")
+            return
+        inner = line + self._indent
+        start = "[" + inner
+        for item in value:
+            self._put(start)
+            self.value(item, inner)
+            start = "," + inner
+        self._put(line + "]")
+
+    def _text(self, text: str) -> str:
+        return f'"{self._special.sub(_escape, text)}"'
+
+
+def _number(value: float) -> str:
+    try:
+        return json_number(value)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def _escape(match: re.Match[str]) -> str:
+    char = match[0]
+    if "\ud800" <= char <= "\udfff":
+        return "\\ufffd"
+    return _ESCAPES.get(char) or f"\\u{ord(char):04x}"
