@@ -65,7 +65,13 @@ class GitTree:
         self._max_file = max_file
         self._damaged = damaged
         self.commit = commit
+        self.repository_path = str(repository.path)
         self._root: pygit2.Tree = self._root_of(commit)
+
+    def mark_damaged(self) -> None:
+        """Tells the owner of the repository that its object database is broken."""
+        if self._damaged is not None:
+            self._damaged()
 
     def listdir(self, path: str = "") -> list[tuple[str, bool, str]]:
         """Entries of a directory as (name, whether a directory, object id), sorted by git.
@@ -195,8 +201,7 @@ class GitTree:
         return text.split("/")
 
     def _broken(self, reason: object) -> TransientError:
-        if self._damaged is not None:
-            self._damaged()
+        self.mark_damaged()
         return TransientError(f"the repository's local mirror is damaged: {reason}")
 
 

@@ -8,7 +8,6 @@ branch, repository and application for which that holds.
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
@@ -68,7 +67,7 @@ class _Stored(msgspec.Struct, frozen=True, array_like=True):
 class RenderCache:
     """Renders sources, from memory where nothing that was read has changed.
 
-    Several renders may run at once, in threads of the caller.
+    It belongs to one thread; renders may run elsewhere, between `lookup` and `keep`.
 
     Args:
         renderers: Tools by source type.
@@ -87,14 +86,12 @@ class RenderCache:
         self._size = size
         self._store = store
         self._sources: OrderedDict[str, list[_Kept]] = OrderedDict()
-        self._lock = threading.Lock()
 
     def lookup(self, source: FileTree | Inputs, request: RenderRequest) -> RenderResult | None:
         """The result of an earlier render that still holds, or None."""
         inputs = _inputs(source, request)
         key = source_key(request.source)
-        with self._lock:
-            known = list(self._sources.get(key, ()))
+        known = list(self._sources.get(key, ()))
         for kept in known or self._stored(key):
             if _holds(kept, inputs):
                 self._keep(key, kept)
@@ -104,8 +101,7 @@ class RenderCache:
     def foreign(self, request: RenderRequest) -> tuple[Foreign, ...]:
         """What an earlier render of the source has read outside the application's sources."""
         key = source_key(request.source)
-        with self._lock:
-            known = list(self._sources.get(key, ()))
+        known = list(self._sources.get(key, ()))
         return tuple({read.foreign: None for kept in known for read in kept.result.read
                       if read.foreign is not None})  # fmt: skip
 
@@ -114,8 +110,7 @@ class RenderCache:
     ) -> RenderResult:
         """Remembers a result; returns it with the very objects of an equal earlier one."""
         key = source_key(request.source)
-        with self._lock:
-            known = list(self._sources.get(key, ()))
+        known = list(self._sources.get(key, ()))
         for kept in known:
             if kept.result.digest == result.digest:
                 result = with_objects_of(result, kept.result)
@@ -148,11 +143,10 @@ class RenderCache:
         return self.keep(source, request, result)
 
     def _keep(self, key: str, kept: _Kept) -> None:
-        with self._lock:
-            others = [item for item in self._sources.pop(key, ()) if not _same(item, kept)]
-            self._sources[key] = [kept, *others][:_VARIANTS]
-            while len(self._sources) > self._size:
-                self._sources.popitem(last=False)
+        others = [item for item in self._sources.pop(key, ()) if not _same(item, kept)]
+        self._sources[key] = [kept, *others][:_VARIANTS]
+        while len(self._sources) > self._size:
+            self._sources.popitem(last=False)
 
     def _stored(self, key: str) -> list[_Kept]:
         raw = self._store.get(key) if self._store is not None else None
@@ -164,8 +158,7 @@ class RenderCache:
             return []  # written by another version
 
     def _save(self, key: str) -> None:
-        with self._lock:
-            known = list(self._sources.get(key, ()))
+        known = list(self._sources.get(key, ()))
         if self._store is not None and known:
             self._store.put(key, _ENCODER.encode([_to_store(kept.result) for kept in known]))
 

@@ -148,6 +148,12 @@ class Child:
         if self._protocol.failure is not None:
             raise self._protocol.failure
 
+    def write(self, data: bytes) -> None:
+        """Writes to the child's standard input; dropped when it has ended."""
+        pipe = self._transport.get_pipe_transport(0)
+        if pipe is not None and not pipe.is_closing():
+            cast("asyncio.WriteTransport", pipe).write(data)
+
     def feed(self, data: bytes) -> None:
         """Writes the child's standard input and closes it."""
         pipe = self._transport.get_pipe_transport(0)

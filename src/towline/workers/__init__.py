@@ -1,0 +1,1 @@
+"""Worker processes: renders beside the event loop, without network, bounded, killed on limits."""

@@ -1,0 +1,44 @@
+"""Opens the trees that a job names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pygit2
+
+from towline.errors import TransientError
+from towline.git.tree import GitTree
+from towline.render.inputs import FileTree
+from towline.workers.messages import Address, GitAddress
+
+
+class Trees:
+    """Opens trees; a repository is opened anew for each, because it may have been replaced."""
+
+    def open(self, address: Address, damaged: Callable[[], None] | None = None) -> FileTree:
+        """The tree.
+
+        Args:
+            address: Where it is.
+            damaged: Called when it turns out to be broken.
+
+        Raises:
+            TransientError: It cannot be read.
+            NotFoundError: There is no such commit.
+            LimitError: An archive is too large.
+            InputError: An archive is malformed.
+        """
+        if not isinstance(address, GitAddress):
+            raise TransientError(f"the archive {address.digest[:12]} cannot be read")
+        try:
+            repository = pygit2.Repository(address.repository)
+        except pygit2.GitError as error:
+            raise TransientError(f"the repository's local mirror is damaged: {error}") from error
+        return GitTree(repository, address.commit, damaged=damaged)
+
+
+def address_of(tree: FileTree) -> Address | None:
+    """Where a worker finds a tree, or None when only this process has it."""
+    if isinstance(tree, GitTree):
+        return GitAddress(tree.repository_path, tree.commit)
+    return None
