@@ -27,14 +27,18 @@ GROUPS = {
     "authorization.k8s.io": ("authorization", ["v1"]),
     "autoscaling": ("autoscaling", ["v2", "v1"]),
     "batch": ("batch", ["v1"]),
+    "certificates.k8s.io": ("certificates", ["v1"]),
     "networking.k8s.io": ("networking", ["v1"]),
     "policy": ("policy", ["v1"]),
     "rbac.authorization.k8s.io": ("rbac", ["v1"]),
     "storage.k8s.io": ("storage", ["v1"]),
+    "admissionregistration.k8s.io": ("admissionregistration", ["v1"]),
     "apiextensions.k8s.io": ("apiextensions", ["v1"]),
     "scheduling.k8s.io": ("scheduling", ["v1"]),
     "coordination.k8s.io": ("coordination", ["v1"]),
+    "node.k8s.io": ("node", ["v1"]),
     "discovery.k8s.io": ("discovery", ["v1"]),
+    "flowcontrol.apiserver.k8s.io": ("flowcontrol", ["v1"]),
 }
 EXTRA_ROOTS = [
     f"io.k8s.apimachinery.pkg.apis.meta.v1.{name}"

@@ -6,16 +6,23 @@ from towline.aio.clock import Clock
 from towline.aio.services import Services
 from towline.app.changes import ChangeFeed
 from towline.app.credentials import RepositoryCredentials
+from towline.app.facts import ClusterFactsReader
 from towline.app.folder import DataFolder
 from towline.app.forge import ForgeParts
 from towline.app.observer import LineageObserver
 from towline.controllers.application import ApplicationController, EngineSettings, engine_kind
+from towline.controllers.application.renders import Renders
 from towline.git import Git, Mirrors, parse_url
 from towline.git.aliases import resolve_alias
 from towline.kubeclient.cache import WatchCache
 from towline.kubeclient.client import KubeClient
+from towline.render.cache import RenderCache
 from towline.settings import EMBEDDED, Settings
 from towline.store import Store
+from towline.store.blobs import Blobs
+from towline.store.sealed import load_key
+from towline.workers.pool import WorkerLimits, WorkerPool, default_workers
+from towline.workers.renderer import WorkerRenderer
 
 _SYNC_SECONDS = 120.0
 
@@ -27,6 +34,7 @@ class Engine:
         cache: Live objects of the cluster.
         repositories: Git mirrors.
         applications: The application controller.
+        workers: Processes that render.
         aliases: Git host -> base URL, with the local forge's filled in.
     """
 
@@ -56,6 +64,10 @@ class Engine:
         )
         self.repositories = Mirrors(folder.folder("mirrors"), git, self.credentials, self.aliases)
         self.observer = LineageObserver(store)
+        self.facts = ClusterFactsReader(client)
+        self.workers = WorkerPool(WorkerLimits(workers=default_workers()), instance=folder.instance)
+        renders = folder.folder("renders")
+        self.renders = Blobs(renders / "blobs", load_key(renders / "key"))
         self.applications = ApplicationController(
             client,
             self.cache,
@@ -67,12 +79,16 @@ class Engine:
                 poll_jitter=settings.engine.poll_jitter_seconds,
             ),
             observer=self.observer,
+            renders=Renders(RenderCache(store=self.renders), WorkerRenderer(self.workers)),
+            facts=self.facts,
             canonical_url=lambda url: resolve_alias(parse_url(url), self.aliases),
         )
         self.changes = ChangeFeed(store, self.cache)
 
     def start(self, services: Services) -> None:
         """Starts its parts."""
+        services.start("workers", self.workers.run)
+        services.start("facts", self.facts.run)
         services.start("cache", lambda: self.cache.run(engine_kind))
         services.start("lineage", self.observer.run)
         services.start("changes", self.changes.run)
@@ -85,6 +101,7 @@ class Engine:
     async def close(self) -> None:
         """Closes what it opened."""
         await self.repositories.close()
+        self.renders.close()
 
 
 def _aliases(settings: Settings, forge: ForgeParts | None) -> dict[str, str]:

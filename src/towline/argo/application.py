@@ -241,6 +241,30 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
         return (sources[0] if sources else spec.get("source")) or {}
 
     @property
+    def several(self) -> bool:
+        """Whether it is written with `sources`."""
+        return bool(self.spec.sources)
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Its sources."""
+        return self.spec.sources or (self.source,)
+
+    @property
+    def raw_sources(self) -> tuple[dict[str, Any], ...]:
+        """Its sources as written."""
+        if not self.several:
+            return (self.raw_source,)
+        return tuple((self.raw.get("spec") or {}).get("sources") or ())
+
+    @property
+    def compared_sources(self) -> dict[str, Any]:
+        """Its sources as `comparedTo` carries them."""
+        if self.several:
+            return {"sources": list(self.raw_sources)}
+        return {"source": self.raw_source}
+
+    @property
     def automated(self) -> Automated | None:
         """The automation in force, or None for manual syncs."""
         automated = self.spec.sync_policy.automated

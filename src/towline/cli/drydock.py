@@ -14,6 +14,38 @@ def command() -> None:
     """The embedded single-node cluster, for development and tests."""
 
 
+_SNAPSHOT = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+_DATA = click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(".drydock"),
+    show_default=True,
+    help="The cluster's data folder.",
+)
+
+
+@command.command()
+@_SNAPSHOT
+@_DATA
+def snapshot(file: Path, data: Path) -> None:
+    """Copy the cluster's state into FILE; the cluster may go on running."""
+    from towline.drydock.storage.snapshot import take_snapshot
+
+    taken = take_snapshot(data.expanduser() / "state.db", file)
+    click.echo(f"{file}: {taken.objects} objects at revision {taken.revision}")
+
+
+@command.command()
+@_SNAPSHOT
+@_DATA
+def restore(file: Path, data: Path) -> None:
+    """Put a snapshot into a data folder that has no state."""
+    from towline.drydock.storage.snapshot import restore_snapshot
+
+    restored = restore_snapshot(file, data.expanduser() / "state.db")
+    click.echo(f"{data}: {restored.objects} objects of revision {restored.revision}")
+
+
 @command.command()
 @click.option("--kubeconfig", type=click.Path(dir_okay=False, path_type=Path), required=True)
 @click.option(

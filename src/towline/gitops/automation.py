@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from towline.argo.application import Application
+from towline.argo.pinned import Pinned
 from towline.argo.status import Condition, ConditionType, Phase, SyncCode
 from towline.gitops.compare import Comparison, Pair
 
@@ -61,7 +62,7 @@ class SyncFacts(msgspec.Struct, frozen=True, eq=False, kw_only=True):
 
     Attributes:
         comparison: The comparison just made.
-        revision: Its resolved revision.
+        pinned: Its sources at their resolved revisions.
         now: The time.
         backoff: Self-heal back-off.
         effective: Whether the last self-heal is known to have brought the application in sync, so
@@ -69,7 +70,7 @@ class SyncFacts(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """
 
     comparison: Comparison
-    revision: str
+    pinned: Pinned
     now: dt.datetime
     backoff: Backoff
     effective: bool
@@ -87,10 +88,10 @@ def decide_auto_sync(app: Application, facts: SyncFacts) -> AutoSync:
         return NoSync()
     if all(pair.requires_pruning and pair.ending for pair in drifted):
         return NoSync()  # they are on their way out: there is nothing left to ask for
-    if not _attempted(app, facts.revision):
+    if not _attempted(app, facts.pinned):
         if automated.prune and not automated.allow_empty and _would_empty(facts.comparison):
-            return NoSync(_wipe_out(facts.revision))
-        return StartSync(_operation(app, facts.revision))
+            return NoSync(_wipe_out(facts.pinned.text))
+        return StartSync(_operation(app, facts.pinned))
     return _self_heal(app, facts, drifted)
 
 
@@ -98,7 +99,7 @@ def _self_heal(app: Application, facts: SyncFacts, drifted: list[Pair]) -> AutoS
     state = app.status.get("operationState") or {}
     automated = app.automated
     if state.get("phase") != Phase.SUCCEEDED.value:
-        message = f"Failed last sync attempt to [{facts.revision}]: {state.get('message') or ''}"
+        message = f"Failed last sync attempt to [{facts.pinned.text}]: {state.get('message') or ''}"
         return NoSync(Condition(ConditionType.SYNC_ERROR, message))
     if automated is None or not automated.self_heal:
         return NoSync()
@@ -107,22 +108,22 @@ def _self_heal(app: Application, facts: SyncFacts, drifted: list[Pair]) -> AutoS
     if wait > 0:
         return SyncLater(wait)
     if automated.prune and not automated.allow_empty and _would_empty(facts.comparison):
-        return NoSync(_wipe_out(facts.revision))
-    operation = _operation(app, facts.revision)
+        return NoSync(_wipe_out(facts.pinned.text))
+    operation = _operation(app, facts.pinned)
     operation["sync"]["autoHealAttemptsCount"] = attempts + 1
     operation["sync"]["resources"] = [_resource(pair) for pair in drifted]
     return StartSync(operation, tuple(drifted))
 
 
-def _attempted(app: Application, revision: str) -> bool:
-    """Whether the last operation was for this revision and source."""
+def _attempted(app: Application, pinned: Pinned) -> bool:
+    """Whether the last operation was for these sources at these revisions."""
     state = app.status.get("operationState")
     if not state:
         return False
     result = state.get("syncResult")
     if not result:
         return Phase(state.get("phase") or Phase.RUNNING).completed
-    return bool(result.get("revision") == revision and result.get("source") == app.raw_source)
+    return pinned.same_as(result)
 
 
 def _heal_attempts(state: dict[str, Any]) -> int:
@@ -148,10 +149,10 @@ def _wipe_out(revision: str) -> Condition:
     return Condition(ConditionType.SYNC_ERROR, message)
 
 
-def _operation(app: Application, revision: str) -> dict[str, Any]:
+def _operation(app: Application, pinned: Pinned) -> dict[str, Any]:
     spec = app.raw.get("spec") or {}
     policy = spec.get("syncPolicy") or {}
-    sync: dict[str, Any] = {"revision": revision, "source": app.raw_source}
+    sync: dict[str, Any] = pinned.entry()
     if app.automated is not None and app.automated.prune:
         sync["prune"] = True
     if policy.get("syncOptions"):

@@ -8,6 +8,7 @@ from typing import Any
 
 from towline.argo.application import Retry
 from towline.argo.durations import parse_duration
+from towline.argo.pinned import Pinned, pinned_of
 from towline.argo.status import Phase
 from towline.gitops.tasks import Task, TaskKey, TaskResult, read_entry, result_entry
 
@@ -17,10 +18,10 @@ def started(operation: dict[str, Any], now: str) -> dict[str, Any]:
     return {"operation": operation, "phase": Phase.RUNNING.value, "startedAt": now, "message": ""}
 
 
-def sync_result(tasks: Iterable[Task], *, revision: str, source: dict[str, Any]) -> dict[str, Any]:
+def sync_result(tasks: Iterable[Task], pinned: Pinned) -> dict[str, Any]:
     """`syncResult`: what became of each object so far."""
     entries = [result_entry(task) for task in tasks if not task.pending]
-    result: dict[str, Any] = {"revision": revision, "source": source}
+    result = pinned.entry()
     return {**result, "resources": entries} if entries else result
 
 
@@ -93,7 +94,7 @@ def resumed(state: dict[str, Any], retry: Retry) -> dict[str, Any]:
     kept = {k: v for k, v in state.items() if k not in {"finishedAt", "syncResult"}}
     latest = " with latest revisions" if retry.refresh else ""
     kept["message"] = f"Retrying operation{latest}. Attempt #{state.get('retryCount') or 1}"
-    result = state.get("syncResult") or {}
-    if not retry.refresh and result.get("revision"):
-        kept["syncResult"] = {"revision": result["revision"], "source": result.get("source") or {}}
+    pinned = pinned_of(state.get("syncResult") or {})
+    if not retry.refresh and pinned is not None:
+        kept["syncResult"] = pinned.entry()
     return kept

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from typing import Final
 
 from towline.argo.application import Application, Destination
 from towline.argo.globs import matches
@@ -11,6 +13,8 @@ from towline.argo.project import GroupKindName, Project
 from towline.argo.status import Condition, ConditionType
 from towline.gitops.repourl import normalize_url
 from towline.kube.refs import GroupKind
+
+_REF: Final = re.compile(r"\A[a-zA-Z0-9_-]+\Z")
 
 
 def check_spec(
@@ -35,10 +39,11 @@ def check_spec(
             f"application '{app.name}' in namespace '{app.namespace}'"
             f" is not allowed to use project {name}"
         )
-    if not source_permitted(project, app.source.repo_url):
-        problems.append(
-            f"application repo {app.source.repo_url} is not permitted in project '{name}'"
-        )
+    problems += [
+        f"application repo {url} is not permitted in project '{name}'"
+        for url in dict.fromkeys(source.repo_url for source in app.sources)
+        if not source_permitted(project, url)
+    ]
     destination = app.spec.destination
     if not destination_permitted(project, destination, destination.namespace):
         problems.append(
@@ -101,12 +106,42 @@ def kind_permitted(project: Project, kind: GroupKind, name: str, *, namespaced: 
 
 
 def _source_problems(app: Application) -> list[str]:
-    source = app.source
-    if len(app.spec.sources) > 1:
-        return ["applications with more than one source are not available in this installation"]
-    if not source.repo_url or not (source.path or source.chart or source.ref):
-        return ["spec.source.repoURL and either spec.source.path or spec.source.chart are required"]
-    return []
+    if not app.several:
+        source = app.source
+        if not source.repo_url or not (source.path or source.chart):
+            return [
+                "spec.source.repoURL and either spec.source.path or spec.source.chart are required"
+            ]
+        return []
+    problems = [
+        f"spec.sources[{index}].repoURL and one of path, chart and ref are required"
+        for index, source in enumerate(app.sources)
+        if not source.repo_url or not (source.path or source.chart or source.ref)
+    ]
+    refs = [source.ref for source in app.sources if source.ref]
+    problems += [
+        f"invalid ref {ref!r}: use letters, digits, - and _" for ref in refs if not _REF.match(ref)
+    ]
+    if len(refs) != len(set(refs)):
+        problems.append("invalid sources: multiple sources had the same `ref` key")
+    return problems + _split_repositories(app)
+
+
+def _split_repositories(app: Application) -> list[str]:
+    """A repository that is referred to can't be read at two revisions in one application."""
+    revisions: dict[str, str] = {}
+    problems: list[str] = []
+    for source in app.sources:
+        if source.chart:
+            continue
+        place = normalize_url(source.repo_url)
+        if revisions.setdefault(place, source.target_revision) != source.target_revision and any(
+            other.ref and normalize_url(other.repo_url) == place for other in app.sources
+        ):
+            problems.append(
+                f"cannot reference a different revision of the same repository ({place})"
+            )
+    return problems
 
 
 def _destination_problems(destination: Destination) -> list[str]:

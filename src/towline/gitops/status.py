@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from towline.argo.application import Application
+from towline.argo.pinned import Pinned
 from towline.argo.status import SyncCode
 from towline.gitops.compare import Comparison, Pair
 from towline.gitops.health import Health
@@ -27,18 +28,22 @@ def resource_entries(comparison: Comparison, *, unknown: bool = False) -> list[d
     ]
 
 
-def sync_entry(app: Application, status: SyncCode, revision: str) -> dict[str, Any]:
-    """`status.sync`."""
+def sync_entry(
+    app: Application, status: SyncCode, revisions: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """`status.sync`; no revisions when none was resolved."""
     spec = app.raw.get("spec") or {}
     compared: dict[str, Any] = {
-        "source": app.raw_source,
+        **app.compared_sources,
         "destination": spec.get("destination") or {},
     }
     if spec.get("ignoreDifferences"):
         compared["ignoreDifferences"] = spec["ignoreDifferences"]
     entry: dict[str, Any] = {"status": status.value, "comparedTo": compared}
-    if revision:
-        entry["revision"] = revision
+    if app.several and revisions:
+        entry["revisions"] = list(revisions)
+    elif any(revisions):
+        entry["revision"] = revisions[0]
     return entry
 
 
@@ -62,8 +67,7 @@ def summary_entry(images: Iterable[str]) -> dict[str, Any]:
 def with_history(
     history: list[dict[str, Any]],
     *,
-    revision: str,
-    source: dict[str, Any],
+    pinned: Pinned,
     started_at: str,
     deployed_at: str,
     initiated_by: dict[str, Any],
@@ -73,8 +77,7 @@ def with_history(
     last = max((int(entry.get("id") or 0) for entry in history), default=-1)
     entry = {
         "id": last + 1,
-        "revision": revision,
-        "source": source,
+        **pinned.entry(),
         "deployStartedAt": started_at,
         "deployedAt": deployed_at,
         "initiatedBy": initiated_by,

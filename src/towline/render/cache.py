@@ -28,6 +28,7 @@ RENDER_VERSION: Final = "1"
 
 _NOT_CONTENT: Final = ("repoURL", "targetRevision", "ref", "name", "tagPrefix")
 _VARIANTS: Final = 4  # of one source, for as many branches of its repository
+_STORED_VARIANTS: Final = 2
 
 
 class RenderStore(Protocol):
@@ -160,7 +161,8 @@ class RenderCache:
     def _save(self, key: str) -> None:
         known = list(self._sources.get(key, ()))
         if self._store is not None and known:
-            self._store.put(key, _ENCODER.encode([_to_store(kept.result) for kept in known]))
+            newest = [_to_store(kept.result) for kept in known[:_STORED_VARIANTS]]
+            self._store.put(key, _ENCODER.encode(newest))
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder()

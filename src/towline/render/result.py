@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import msgspec
 
@@ -35,6 +36,21 @@ def result_of(manifests: list[Manifest], source_type: str, read: tuple[Read, ...
         hasher.update(content_digest(manifest.object).encode())
     places = content_digest([manifest.origin for manifest in manifests])
     return RenderResult(tuple(manifests), source_type, read, hasher.hexdigest(), places)
+
+
+def combined(results: Sequence[RenderResult]) -> RenderResult:
+    """The results of several sources as one, in their order."""
+    if len(results) == 1:
+        return results[0]
+    manifests = [manifest for result in results for manifest in result.manifests]
+    digests = [[result.digest for result in results], [result.places for result in results]]
+    return RenderResult(
+        tuple(manifests),
+        ",".join(result.source_type for result in results),
+        (),
+        content_digest(digests[0]),
+        content_digest(digests[1]),
+    )
 
 
 def with_objects_of(result: RenderResult, known: RenderResult) -> RenderResult:

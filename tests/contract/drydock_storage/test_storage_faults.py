@@ -45,8 +45,10 @@ def write_under(folder: Path, fault: str, files: tuple[str, ...], writes: int = 
     assert writer.stdout.readline() == "ready\n"
     paths = [argument for name in files for argument in ("-P", str(folder / name))]
     tracer = subprocess.Popen(
-        ["strace", "-f", "-y", "-s", "0", "-o", str(trace), "-p", str(writer.pid), *paths]
-        + ["-e", "trace=pwrite64,ftruncate,fsync,fdatasync", "-e", f"inject={fault}"],
+        [
+            *("strace", "-f", "-y", "-s", "0", "-o", str(trace), "-p", str(writer.pid), *paths),
+            *("-e", "trace=pwrite64,ftruncate,fsync,fdatasync", "-e", f"inject={fault}"),
+        ],
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -125,7 +127,9 @@ def test_r29_after_a_failed_flush_the_file_is_not_written_again(tmp_path: Path, 
     fault = f"fsync,fdatasync:error=EIO:when={flush}"
     report = write_under(tmp_path, fault, ("state.db-wal",))
     failed = next(i for i, line in enumerate(report.calls) if "EIO" in line)
-    later = [line for line in report.calls[failed + 1 :] if re.search(r"pwrite64\(\d+<.*-wal", line)]
+    later = [
+        line for line in report.calls[failed + 1 :] if re.search(r"pwrite64\(\d+<.*-wal", line)
+    ]
     assert later == []
     codes = [line[1] for line in report.of("fail")]
     assert codes[0] == "500", "the request whose flush failed"

@@ -450,3 +450,40 @@ async def test_r17_an_operation_left_by_a_crash_is_finished_and_hooks_run_once(
             await engine.until_app("story", lambda s: at(commit)(s) and ended(s), 20)
             found = engine.cache.get(ObjectKey("batch", "Job", "story", "pre"))
             assert found.uid == created["metadata"]["uid"]
+
+
+@pytest.mark.asyncio
+async def test_several_sources_are_one_application(engine: Any) -> None:
+    first = engine.push({"several/base/a.yaml": config("a"), "several/more/b.yaml": config("b")})
+    url = "http://git.test/team/manifests.git"
+    sources = [
+        {"repoURL": url, "targetRevision": "main", "path": "several/base"},
+        {"repoURL": url, "targetRevision": "main", "path": "several/more"},
+        {"repoURL": url, "targetRevision": "main", "ref": "values"},
+    ]
+    await engine.create_app("several", {"source": {}, "sources": sources, "syncPolicy": AUTOMATED})
+    done = await engine.until_app("several", synced_at_all(first))
+    assert [e["name"] for e in done["status"]["resources"]] == ["a", "b"]
+    assert done["status"]["sourceTypes"] == ["Directory", "Directory", ""]
+    assert "sourceType" not in done["status"]
+    [entry] = done["status"]["history"]
+    assert entry["revisions"] == [first] * 3
+    assert entry["sources"] == sources
+    assert "revision" not in entry
+
+    second = engine.push({"several/more/b.yaml": None, "several/more/c.yaml": config("c")})
+    done = await engine.until_app("several", synced_at_all(second))
+    assert [e["name"] for e in done["status"]["resources"]] == ["a", "c"]
+    await engine.sync("several", revisions=[first] * 3)
+    # Automation goes on to the newest revisions afterwards; what was asked for was done before.
+    await engine.until_app(
+        "several", lambda s: [h["revisions"][0] for h in s["history"]][2:] == [first, second]
+    )
+
+
+def synced_at_all(revision: str) -> Any:
+    def check(status: Any) -> bool:
+        sync = status.get("sync") or {}
+        return sync.get("status") == "Synced" and set(sync.get("revisions") or ()) == {revision}
+
+    return check

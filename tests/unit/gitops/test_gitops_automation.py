@@ -9,6 +9,7 @@ import pytest
 
 from towline.argo.application import Backoff as RetryBackoff
 from towline.argo.application import Retry, parse_application
+from towline.argo.pinned import Pinned
 from towline.argo.project import default_project, parse_project
 from towline.argo.status import ConditionType, HealthCode, Phase, SyncCode
 from towline.gitops import operation as states
@@ -24,7 +25,7 @@ from towline.gitops.compare import Comparison, Pair
 from towline.gitops.health import Health
 from towline.gitops.projects import check_spec, kind_permitted, source_permitted
 from towline.gitops.repourl import normalize_url, touched
-from towline.gitops.status import health_entry, with_history
+from towline.gitops.status import health_entry, sync_entry, with_history
 from towline.kube.refs import GroupKind, GroupVersionKind, ObjectKey
 
 NOW = dt.datetime(2026, 1, 2, 15, 4, 5, tzinfo=dt.UTC)
@@ -82,7 +83,9 @@ def decide(application: Any, *pairs: Any, effective: Any = False) -> Any:
     code = SyncCode.OUT_OF_SYNC if out else SyncCode.SYNCED
     facts = SyncFacts(
         comparison=Comparison(pairs=tuple(pairs), hooks=(), sync=code, conditions=()),
-        revision=REV,
+        pinned=Pinned(
+            application.raw_sources, (REV,) * len(application.sources), application.several
+        ),
         now=NOW,
         backoff=Backoff(),
         effective=effective,
@@ -121,6 +124,72 @@ def test_a_new_revision_is_synced_as_a_whole() -> None:
 
 def test_a_changed_source_is_synced_again() -> None:
     assert isinstance(decide(app({}, state(source={"repoURL": "x"}))), StartSync)
+
+
+def test_several_sources_are_synced_at_all_their_revisions() -> None:
+    values = {"repoURL": "https://git.test/a/values", "ref": "values"}
+    several = app(FULL)
+    spec = {**several.raw["spec"], "sources": [SOURCE, values]}
+    found = decide(parse_application({**several.raw, "spec": spec}))
+    assert isinstance(found, StartSync)
+    assert found.operation["sync"] == {
+        "revisions": [REV, REV],
+        "sources": [SOURCE, values],
+        "prune": True,
+    }
+    done = {**state(), "syncResult": {"revisions": [REV, REV], "sources": [SOURCE, values]}}
+    again = parse_application({**several.raw, "spec": spec, "status": {"operationState": done}})
+    found = decide(again)
+    assert isinstance(found, StartSync)
+    assert found.heal  # nothing new: this is drift
+
+
+@pytest.mark.parametrize(
+    ("sources", "problem"),
+    [
+        ([SOURCE, {"repoURL": "u"}], "spec.sources[1].repoURL and one of path, chart and ref"),
+        ([SOURCE, {"repoURL": "u", "ref": "no spaces"}], "invalid ref 'no spaces'"),
+        (
+            [{"repoURL": "u", "ref": "v"}, {"repoURL": "w", "ref": "v"}],
+            "multiple sources had the same `ref` key",
+        ),
+        (
+            [{"repoURL": "u", "ref": "v"}, {"repoURL": "u", "path": "a", "targetRevision": "x"}],
+            "cannot reference a different revision of the same repository",
+        ),
+        ([SOURCE, {"repoURL": "https://elsewhere.test/x", "path": "a"}], "is not permitted in"),
+    ],
+)
+def test_sources_that_do_not_fit_together_are_refused(sources: Any, problem: str) -> None:
+    made = parse_application(
+        {
+            "metadata": {"name": "web", "namespace": "argocd"},
+            "spec": {
+                "sources": sources,
+                "destination": {"server": "https://kubernetes.default.svc", "namespace": "prod"},
+            },
+        }
+    )
+    project = parse_project(
+        {
+            "metadata": {"name": "default"},
+            "spec": {
+                "sourceRepos": ["https://git.test/*/*", "u", "w"],
+                "destinations": [{"server": "*", "namespace": "*"}],
+            },
+        }
+    )
+    found = check_spec(made, project, control_namespace="argocd")
+    assert any(problem in condition.message for condition in found)
+
+
+def test_status_of_several_sources_names_all_of_them() -> None:
+    spec = {"sources": [SOURCE, {"repoURL": "u", "ref": "v"}]}
+    made = parse_application({"metadata": {"name": "web"}, "spec": spec})
+    entry = sync_entry(made, SyncCode.SYNCED, ("1", "2"))
+    assert entry["revisions"] == ["1", "2"]
+    assert "revision" not in entry
+    assert entry["comparedTo"]["sources"] == spec["sources"]
 
 
 def test_drift_is_healed_by_name_without_namespace() -> None:
@@ -196,8 +265,7 @@ def test_history_counts_on_and_keeps_the_newest() -> None:
     for number in range(4):
         history = with_history(
             history,
-            revision=str(number),
-            source=SOURCE,
+            pinned=Pinned((SOURCE,), (str(number),)),
             started_at="a",
             deployed_at="b",
             initiated_by={"automated": True},

@@ -31,12 +31,15 @@ from towline.controllers.application.live import LiveIndex
 from towline.controllers.application.memory import Level, Memory
 from towline.controllers.application.operation import Operator
 from towline.controllers.application.ports import (
+    ChartPort,
     ClusterApi,
+    ClusterFacts,
     EngineObserver,
     LiveCache,
     RepositoryPort,
 )
 from towline.controllers.application.refresh import Refresher
+from towline.controllers.application.renders import Renders
 from towline.controllers.application.settings import EngineSettings
 from towline.controllers.application.sources import SourceReader
 from towline.errors import InputError, TowlineError, TransientError
@@ -82,6 +85,8 @@ class ApplicationController:
         settings: How to behave.
         observer: Is told of progress.
         renders: Renders manifests and remembers them.
+        charts: Chart repositories and registries.
+        facts: What templates may know of the cluster.
         schemas: Schemas of built-in kinds.
         canonical_url: Maps a repository URL to the one under which pushes to it are announced.
     """
@@ -96,7 +101,9 @@ class ApplicationController:
         namespace: str = DEFAULT_NAMESPACE,
         settings: EngineSettings | None = None,
         observer: EngineObserver | None = None,
-        renders: RenderCache | None = None,
+        renders: Renders | None = None,
+        charts: ChartPort | None = None,
+        facts: ClusterFacts | None = None,
         schemas: Schemas | None = None,
         canonical_url: Callable[[str], str] = str,
     ) -> None:
@@ -110,10 +117,17 @@ class ApplicationController:
         self._settings = settings
         self._canonical_url = canonical_url
         self._memories: dict[AppKey, Memory] = {}
-        self._watched_sources: dict[AppKey, tuple[str, str, str]] = {}
+        self._watched_sources: dict[AppKey, tuple[str, list[tuple[str, str]]]] = {}
         self._queue: WorkQueue[AppKey] = WorkQueue(base=0.02, cap=30.0)
         self._index = LiveIndex(cache, self._object_changed)
-        sources = SourceReader(repos, renders or RenderCache(), clock, namespace)
+        sources = SourceReader(
+            repos=repos,
+            charts=charts,
+            renders=renders or Renders(RenderCache()),
+            facts=facts,
+            clock=clock,
+            namespace=namespace,
+        )
         comparer = Comparer(client, cache, self._index, schemas, namespace)
         applier = Applier(client, cache, schemas)
         self._refresher = Refresher(
@@ -174,16 +188,19 @@ class ApplicationController:
         places = tuple(map(self._canonical, event.repository))
         for obj in self._applications():
             key = (obj.key.namespace, obj.key.name)
-            url, revision = self._source(key, obj)
-            if url and touched(
-                url,
-                revision,
-                repository=places,
-                ref=event.ref,
-                default_branch=event.default_branch,
+            sources = self._sources_of(key, obj)
+            if any(
+                touched(
+                    url,
+                    revision,
+                    repository=places,
+                    ref=event.ref,
+                    default_branch=event.default_branch,
+                )
+                for url, revision in sources
             ):
                 memory = self._memory(key)
-                if head and event.branch:
+                if head and event.branch and len(sources) == 1:
                     memory.head = (head, now)
                 self._mark(key, Level.FORCE_RESOLVE)
                 marked += 1
@@ -221,18 +238,22 @@ class ApplicationController:
                 if memory.unknown_kinds:
                     self._mark(key, Level.RECENT)
 
-    def _source(self, key: AppKey, obj: CachedObject) -> tuple[str, str]:
-        """URL and revision of an application's source, decoded once per version."""
+    def _sources_of(self, key: AppKey, obj: CachedObject) -> list[tuple[str, str]]:
+        """URL and revision of an application's git sources, decoded once per version."""
         known = self._watched_sources.get(key)
         if known is not None and known[0] == obj.resource_version:
-            return known[1], known[2]
+            return known[1]
         try:
-            source = parse_application(obj.body()).source
+            sources = parse_application(obj.body()).sources
         except InputError:
-            return "", ""
-        url = self._canonical(source.repo_url)
-        self._watched_sources[key] = (obj.resource_version, url, source.target_revision)
-        return url, source.target_revision
+            return []
+        found = [
+            (self._canonical(source.repo_url), source.target_revision)
+            for source in sources
+            if source.repo_url and not source.chart
+        ]
+        self._watched_sources[key] = (obj.resource_version, found)
+        return found
 
     def _canonical(self, url: str) -> str:
         try:
@@ -321,7 +342,9 @@ class ApplicationController:
         if app.annotations.get(REFRESH) and not draft.refreshed:
             return Level.FORCE_RESOLVE
         compared = (draft.status.get("sync") or {}).get("comparedTo")
-        if not compared or compared.get("source") != app.raw_source:
+        if not compared or any(
+            compared.get(name) != value for name, value in app.compared_sources.items()
+        ):
             return Level.FORCE_RESOLVE
         now = self._clock.monotonic()
         if memory.poll_due and now >= memory.poll_due:

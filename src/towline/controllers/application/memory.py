@@ -7,6 +7,7 @@ from enum import IntEnum
 
 import msgspec
 
+from towline.argo.pinned import Pinned
 from towline.controllers.application.ports import Drift
 from towline.gitops.health import Health
 from towline.gitops.targets import TargetSet
@@ -25,11 +26,19 @@ class Level(IntEnum):
 
 
 class Rendered(msgspec.Struct, frozen=True, eq=False):
-    """The manifests of a source at a commit."""
+    """The manifests of an application's sources at their revisions.
 
-    revision: str
-    source: str
+    Attributes:
+        pinned: The sources and their revisions.
+        asked: Identity of everything else that was asked.
+        result: All manifests.
+        source_types: The tool of each source; empty for one that is only referred to.
+    """
+
+    pinned: Pinned
+    asked: str
     result: RenderResult
+    source_types: tuple[str, ...]
 
 
 class Memory(msgspec.Struct, kw_only=True):
@@ -37,7 +46,8 @@ class Memory(msgspec.Struct, kw_only=True):
 
     Attributes:
         requested: The most thorough refresh that was asked for and not done yet.
-        head: A commit that a push announced, with the monotonic time at which it was read.
+        head: A commit of the only source that a push announced, with the monotonic time at which
+            it was read.
         resolved_at: Monotonic time of the last look at the remote.
         rendered: The last render.
         targets: Comparable desired objects by render, destination and known scopes.
@@ -51,8 +61,8 @@ class Memory(msgspec.Struct, kw_only=True):
         healed_well: Whether the application was seen in sync after its last operation.
         heals: Monotonic times of recent self-heals.
         drifts: Objects that the running self-heal repairs.
-        told_revision: The revision of the last `refreshed` notice.
-        told_healthy: The revision of the last `healthy` notice.
+        told_revisions: The revisions of the last `refreshed` notice.
+        told_healthy: The revisions of the last `healthy` notice.
         unknown_kinds: Whether a desired object's kind was unknown to the cluster.
     """
 
@@ -71,8 +81,8 @@ class Memory(msgspec.Struct, kw_only=True):
     healed_well: bool = False
     heals: deque[float] = msgspec.field(default_factory=lambda: deque(maxlen=64))
     drifts: dict[ObjectKey, Drift] = {}
-    told_revision: str = ""
-    told_healthy: str = ""
+    told_revisions: tuple[str, ...] = ()
+    told_healthy: tuple[str, ...] = ()
     unknown_kinds: bool = False
 
     def request(self, level: Level) -> None:

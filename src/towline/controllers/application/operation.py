@@ -14,6 +14,7 @@ import msgspec
 from towline.aio.clock import Clock, rfc3339
 from towline.argo.application import Application, Operation, SyncOperation
 from towline.argo.names import DELETION_APPROVED
+from towline.argo.pinned import Pinned, pinned_of
 from towline.argo.status import Condition, ConditionType, Phase, ResultCode
 from towline.controllers.application.apply import Applier, ApplyOptions
 from towline.controllers.application.comparing import Comparer
@@ -44,8 +45,7 @@ class _Run(msgspec.Struct, kw_only=True, eq=False):
     operation: Operation
     sync: SyncOperation
     options: ApplyOptions
-    source: dict[str, Any]
-    revision: str
+    pinned: Pinned
     results: dict[TaskKey, TaskResult]
     resumed: bool
 
@@ -131,29 +131,28 @@ class Operator:
         self, draft: Draft, memory: Memory, operation: Operation, sync_: SyncOperation
     ) -> _Run:
         app, state = draft.app, draft.state
-        source = _source_of(app, state)
-        if sync_.manifests or len(sync_.sources) > 1 or len(sync_.revisions) > 1:
-            raise _UnfitError("this kind of sync is not available in this installation")
-        result = state.get("syncResult") or {}
-        revision = result.get("revision") or ""
-        if not revision:
-            wanted = sync_.revision or (sync_.revisions[0] if sync_.revisions else None)
+        if sync_.manifests:
+            raise _UnfitError("a sync of local manifests is not available in this installation")
+        pinned = pinned_of(state.get("syncResult") or {})
+        if pinned is None:
+            wanted = sync_.revisions or ((sync_.revision,) if sync_.revision else ())
+            sources = _sources_of(app, state)
             try:
-                revision = await self._sources.revision(app, memory, wanted, fresh=True)
+                pinned = await self._sources.pin(app, memory, sources, wanted, fresh=True)
             except TowlineError as error:
-                raise _UnfitError(f"ComparisonError: {target_error(error)}") from error
+                text = target_error(error, len(app.sources))
+                raise _UnfitError(f"ComparisonError: {text}") from error
         known_start = memory.operation == state.get("startedAt")
         memory.operation = str(state.get("startedAt") or "")
         if not known_start:
-            _log.info("operation resumed app=%s revision=%s", app.qualified_name, revision)
+            _log.info("operation resumed app=%s revision=%s", app.qualified_name, pinned.text)
         return _Run(
             app=app,
             memory=memory,
             operation=operation,
             sync=sync_,
             options=_options(app, sync_, state),
-            source=source,
-            revision=revision,
+            pinned=pinned,
             results=states.results_of(state),
             resumed=not known_start,
         )
@@ -168,13 +167,13 @@ class Operator:
             raise _UnfitError(f"{ConditionType.INVALID_SPEC_ERROR.value}: {error}") from error
         if problems or project is None:
             raise _UnfitError(_texts(problems))
-        other = run.source if run.source != app.raw_source else None
         try:
-            rendered = await self._sources.render(app, run.memory, run.revision, other)
+            rendered = await self._sources.render(app, run.memory, run.pinned)
             targets = await self._comparer.targets(app, run.memory, rendered.result)
             comparison = await self._comparer.compare(app, run.memory, project, targets)
         except TowlineError as error:
-            raise _UnfitError(f"ComparisonError: {target_error(error)}") from error
+            text = target_error(error, len(app.sources))
+            raise _UnfitError(f"ComparisonError: {text}") from error
         except Exception as error:  # manifests come from strangers
             _log.exception("comparison broke app=%s", app.qualified_name)
             text = f"a manifest cannot be compared: {type(error).__name__}: {error}"
@@ -186,7 +185,8 @@ class Operator:
 
     async def _turn(self, draft: Draft, run: _Run, comparison: Comparison) -> float | None:
         if not run.results and not run.resumed:
-            self._observer.sync_started(run.app.qualified_name, run.revision, self._clock.now())
+            for revision in dict.fromkeys(run.pinned.revisions):
+                self._observer.sync_started(run.app.qualified_name, revision, self._clock.now())
         while True:
             tasks = self._tasks(run, comparison)
             await self._release(tasks, run.options)
@@ -222,7 +222,7 @@ class Operator:
 
         context = PlanContext(
             namespace=run.app.spec.destination.namespace,
-            revision=run.revision,
+            revision=run.pinned.first,
             started=int(started.timestamp()),
             options=run.options.options,
             selected=run.sync.resources,
@@ -277,7 +277,7 @@ class Operator:
                 await self._applier.release(task.live)
 
     def _note(self, draft: Draft, run: _Run, tasks: Sequence[Task], message: str) -> None:
-        result = states.sync_result(tasks, revision=run.revision, source=run.source)
+        result = states.sync_result(tasks, run.pinned)
         state = {**draft.state, "syncResult": result}
         draft.status["operationState"] = {**state, "message": message} if message else state
 
@@ -325,7 +325,8 @@ class Operator:
             return
         now = self._clock.now()
         touched = tuple(t.key.object for t in tasks if t.result and t.result.status)
-        self._observer.synced(run.app.qualified_name, run.revision, now, touched)
+        for revision in dict.fromkeys(run.pinned.revisions):
+            self._observer.synced(run.app.qualified_name, revision, now, touched)
         for key in run.memory.drifts:
             self._observer.healed(run.app.qualified_name, key, now)
         run.memory.drifts.clear()
@@ -334,8 +335,7 @@ class Operator:
         state = draft.state
         draft.status["history"] = with_history(
             draft.status.get("history") or [],
-            revision=run.revision,
-            source=run.source,
+            pinned=run.pinned,
             started_at=str(state.get("startedAt") or ""),
             deployed_at=rfc3339(now),
             initiated_by=(state.get("operation") or {}).get("initiatedBy") or {},
@@ -353,10 +353,12 @@ async def _all(steps: Any) -> list[Task]:
     return [task.result() for task in running]
 
 
-def _source_of(app: Application, state: dict[str, Any]) -> dict[str, Any]:
-    """The source as written: the operation's own, else the application's."""
-    wanted = ((state.get("operation") or {}).get("sync") or {}).get("source")
-    return wanted or app.raw_source
+def _sources_of(app: Application, state: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    """The sources as written: the operation's own, else the application's."""
+    wanted = (state.get("operation") or {}).get("sync") or {}
+    if app.several:
+        return tuple(wanted.get("sources") or app.raw_sources)
+    return (wanted.get("source") or app.raw_source,)
 
 
 def _options(app: Application, sync_: SyncOperation, state: dict[str, Any]) -> ApplyOptions:

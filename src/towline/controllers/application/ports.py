@@ -10,7 +10,9 @@ from typing import Any, Literal, Protocol
 from towline.kube.refs import GroupKind, GroupVersionKind, ObjectKey
 from towline.kubeclient.discovery import ApiResource
 from towline.kubeclient.objects import CachedObject
-from towline.render.tree import FileTree
+from towline.render.inputs import FileTree, Foreign, Inputs
+from towline.render.result import RenderResult
+from towline.render.source import RenderRequest
 
 Obj = dict[str, Any]
 Gvk = GroupVersionKind | GroupKind
@@ -29,6 +31,51 @@ class RepositoryPort(Protocol):
 
     async def tree(self, url: str, commit: str) -> FileTree:
         """The files of a commit."""
+        ...
+
+
+class ChartPort(Protocol):
+    """Helm repositories and OCI registries by URL; credentials are its business."""
+
+    async def resolve(self, url: str, chart: str, version: str, *, fresh: bool) -> str:
+        """The exact version that a version or constraint names; empty for the newest."""
+        ...
+
+    async def tree(self, url: str, chart: str, version: str) -> FileTree:
+        """The files of a chart of an exact version."""
+        ...
+
+
+class ForeignPort(Protocol):
+    """Files outside an application's sources, as far as its project permits them."""
+
+    async def fetch(self, wanted: Foreign, *, project: str) -> FileTree:
+        """The files.
+
+        Raises:
+            DeniedError: The project does not permit them.
+            TowlineError: They cannot be had.
+        """
+        ...
+
+
+class WorkerPort(Protocol):
+    """Worker processes; `towline.controllers.application.workers.Workers` fits."""
+
+    async def render(self, inputs: Inputs, request: RenderRequest) -> RenderResult:
+        """Renders a source."""
+        ...
+
+
+class ClusterFacts(Protocol):
+    """What templates may know of the destination cluster."""
+
+    def kube_version(self) -> str:
+        """Its version, such as `1.36.1`; empty when unknown."""
+        ...
+
+    def api_versions(self) -> tuple[str, ...]:
+        """`group/version` and `group/version/Kind` of what it serves, sorted."""
         ...
 
 

@@ -7,6 +7,7 @@ import logging
 from towline.aio.clock import Clock, rfc3339
 from towline.argo.application import Application
 from towline.argo.names import REFRESH
+from towline.argo.pinned import Pinned
 from towline.argo.project import Project
 from towline.argo.status import (
     Condition,
@@ -18,7 +19,7 @@ from towline.argo.status import (
 )
 from towline.controllers.application.comparing import EMPTY, Comparer
 from towline.controllers.application.draft import Draft
-from towline.controllers.application.memory import Level, Memory
+from towline.controllers.application.memory import Level, Memory, Rendered
 from towline.controllers.application.ports import Drift, EngineObserver, LiveCache
 from towline.controllers.application.settings import EngineSettings
 from towline.controllers.application.sources import SourceReader, is_passing, target_error
@@ -50,6 +51,8 @@ _EVALUATED = (
     ConditionType.REPEATED_RESOURCE,
     ConditionType.EXCLUDED_RESOURCE,
 )
+
+_COMMIT = 40  # hex digits
 
 _log = logging.getLogger("towline.engine")
 
@@ -113,9 +116,9 @@ class Refresher:
     ) -> AutoSync:
         app = draft.app
         try:
-            revision = await self._revision(app, memory, level)
+            pinned = await self._pinned(app, memory, level)
             hard = app.annotations.get(REFRESH) == "hard"
-            rendered = await self._sources.render(app, memory, revision, fresh=hard)
+            rendered = await self._sources.render(app, memory, pinned, fresh=hard)
             targets = await self._comparer.targets(app, memory, rendered.result)
             comparison = await self._comparer.compare(app, memory, project, targets)
         except TowlineError as error:
@@ -130,26 +133,27 @@ class Refresher:
             return NoSync()
         memory.failing_since = None
         now = self._clock.now()
-        if memory.told_revision != revision:
-            memory.told_revision = revision
-            self._observer.refreshed(app.qualified_name, revision, now)
+        if memory.told_revisions != pinned.revisions:
+            memory.told_revisions = pinned.revisions
+            for revision in dict.fromkeys(pinned.revisions):
+                self._observer.refreshed(app.qualified_name, revision, now)
         problems = [*comparison.conditions]
-        self._note(draft, memory, comparison, revision, level)
-        draft.status["sourceType"] = rendered.result.source_type
-        decision = self._decide(draft, memory, comparison, revision)
+        self._note(draft, memory, comparison, pinned, level)
+        _note_tools(draft, rendered)
+        decision = self._decide(draft, memory, comparison, pinned)
         if isinstance(decision, NoSync) and decision.condition is not None:
             problems.append(decision.condition)
         self._conditions(draft, problems)
-        self._tell_health(draft, memory, revision)
+        self._tell_health(draft, memory, pinned)
         return decision
 
-    async def _revision(self, app: Application, memory: Memory, level: Level) -> str:
-        known = (app.status.get("sync") or {}).get("revision")
-        if level <= Level.RECENT and known and len(known) == 40:
-            return str(known)
+    async def _pinned(self, app: Application, memory: Memory, level: Level) -> Pinned:
+        known = _known_revisions(app)
+        if level <= Level.RECENT and known is not None:
+            return Pinned(app.raw_sources, known, several=app.several)
         expired = self._clock.monotonic() >= memory.poll_due
         fresh = level is Level.FORCE_RESOLVE or expired
-        return await self._sources.revision(app, memory, fresh=fresh)
+        return await self._sources.pin(app, memory, fresh=fresh)
 
     def _tolerates(
         self, app: Application, memory: Memory, error: TowlineError, level: Level
@@ -167,12 +171,12 @@ class Refresher:
         draft: Draft,
         memory: Memory,
         comparison: Comparison,
-        revision: str,
+        pinned: Pinned,
         level: Level,
     ) -> None:
         now = rfc3339(self._clock.now())
         status = draft.status
-        status["sync"] = sync_entry(draft.app, comparison.sync, revision)
+        status["sync"] = sync_entry(draft.app, comparison.sync, pinned.revisions)
         status["resources"] = resource_entries(comparison)
         status["resourceHealthSource"] = "appTree"
         health = application_health(
@@ -197,8 +201,8 @@ class Refresher:
         now = rfc3339(self._clock.now())
         comparison = await self._comparer.compare(app, memory, project, EMPTY)
         status = draft.status
-        revision = app.source.target_revision
-        status["sync"] = sync_entry(app, SyncCode.UNKNOWN, revision)
+        wanted = tuple(source.target_revision for source in app.sources)
+        status["sync"] = sync_entry(app, SyncCode.UNKNOWN, wanted)
         status["resources"] = resource_entries(comparison, unknown=True)
         health = application_health(
             comparison.pairs, lambda live: self._comparer.health(memory, live)
@@ -207,15 +211,16 @@ class Refresher:
         if level >= Level.LATEST or "reconciledAt" not in status:
             status["reconciledAt"] = now
         status.pop("sourceType", None)
+        status.pop("sourceTypes", None)
         memory.rendered = None
-        message = target_error(error)
+        message = target_error(error, len(app.sources))
         self._conditions(draft, [Condition(ConditionType.COMPARISON_ERROR, message)])
         _log.warning("comparison failed app=%s error=%s", app.qualified_name, error)
 
     def _invalid(self, draft: Draft, problems: list[Condition], level: Level) -> None:
         now = rfc3339(self._clock.now())
         status = draft.status
-        status["sync"] = sync_entry(draft.app, SyncCode.UNKNOWN, "")
+        status["sync"] = sync_entry(draft.app, SyncCode.UNKNOWN)
         status["health"] = health_entry(status.get("health"), Health(HealthCode.UNKNOWN), now)
         status.pop("resources", None)
         if level >= Level.LATEST or "reconciledAt" not in status:
@@ -243,13 +248,13 @@ class Refresher:
             draft.status.pop("conditions", None)
 
     def _decide(
-        self, draft: Draft, memory: Memory, comparison: Comparison, revision: str
+        self, draft: Draft, memory: Memory, comparison: Comparison, pinned: Pinned
     ) -> AutoSync:
         if comparison.sync is SyncCode.SYNCED:
             memory.healed_well = True
         facts = SyncFacts(
             comparison=comparison,
-            revision=revision,
+            pinned=pinned,
             now=self._clock.now(),
             backoff=self._settings.self_heal,
             effective=memory.healed_well and self._calm(memory),
@@ -279,16 +284,17 @@ class Refresher:
         memory.drifts[pair.key] = kind
         self._observer.drift(app.qualified_name, pair.key, kind, self._clock.now())
 
-    def _tell_health(self, draft: Draft, memory: Memory, revision: str) -> None:
+    def _tell_health(self, draft: Draft, memory: Memory, pinned: Pinned) -> None:
         status = draft.status
         good = (
             status["sync"]["status"] == SyncCode.SYNCED.value
             and status["health"]["status"] == HealthCode.HEALTHY.value
             and draft.state.get("phase") != Phase.RUNNING.value
         )
-        if good and memory.told_healthy != revision:
-            memory.told_healthy = revision
-            self._observer.healthy(draft.app.qualified_name, revision, self._clock.now())
+        if good and memory.told_healthy != pinned.revisions:
+            memory.told_healthy = pinned.revisions
+            for revision in dict.fromkeys(pinned.revisions):
+                self._observer.healthy(draft.app.qualified_name, revision, self._clock.now())
 
     def _summarize(self, draft: Draft) -> None:
         images: set[str] = set()
@@ -305,3 +311,27 @@ class Refresher:
         summary = summary_entry(images)
         if summary or "summary" in draft.status:
             draft.status["summary"] = summary
+
+
+def _known_revisions(app: Application) -> tuple[str, ...] | None:
+    """The revisions that the status was compared at; None unless all of them are resolved."""
+    sync = app.status.get("sync") or {}
+    found = tuple(
+        map(str, sync.get("revisions") or ([sync["revision"]] if sync.get("revision") else ()))
+    )
+    if len(found) != len(app.sources):
+        return None
+    resolved = all(
+        bool(revision) if source.chart else len(revision) == _COMMIT
+        for source, revision in zip(app.sources, found, strict=True)
+    )
+    return found if resolved else None
+
+
+def _note_tools(draft: Draft, rendered: Rendered) -> None:
+    if draft.app.several:
+        draft.status["sourceTypes"] = list(rendered.source_types)
+        draft.status.pop("sourceType", None)
+    else:
+        draft.status["sourceType"] = rendered.result.source_type
+        draft.status.pop("sourceTypes", None)

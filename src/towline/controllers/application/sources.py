@@ -1,113 +1,185 @@
-"""Brings an application's manifests: revision, files, render; each step from memory if possible."""
+"""Brings an application's manifests: revisions, files, renders; from memory where possible."""
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Mapping
 from typing import Any, Final
 
 from towline.aio.clock import Clock
-from towline.argo.application import Application
+from towline.argo.application import Application, Source, decode
 from towline.argo.manifest import content_digest
 from towline.argo.names import instance_name
+from towline.argo.pinned import Pinned
 from towline.controllers.application.memory import Memory, Rendered
-from towline.controllers.application.ports import RepositoryPort
-from towline.errors import TowlineError, TransientError
-from towline.render.cache import RenderCache
+from towline.controllers.application.ports import ChartPort, ClusterFacts, RepositoryPort
+from towline.controllers.application.renders import Renders
+from towline.errors import InputError, TowlineError, TransientError
+from towline.render.inputs import FileTree, Inputs
+from towline.render.result import RenderResult, combined
 from towline.render.source import RenderRequest
 
-_RENDERS_AT_ONCE: Final = 4
+_MAX_SOURCES: Final = 64
 
 
 class SourceReader:
     """Reads sources for the engine.
 
     Args:
-        repos: Repositories.
-        renders: Remembers renders by what they read.
+        repos: Git repositories.
+        charts: Chart repositories and registries, if there are any.
+        renders: Renders, and remembers what was rendered.
+        facts: What templates may know of the cluster.
         clock: To tell which knowledge of the remote is newer.
         namespace: The control namespace.
     """
 
     def __init__(
-        self, repos: RepositoryPort, renders: RenderCache, clock: Clock, namespace: str
+        self,
+        *,
+        repos: RepositoryPort,
+        charts: ChartPort | None,
+        renders: Renders,
+        facts: ClusterFacts | None,
+        clock: Clock,
+        namespace: str,
     ) -> None:
         self._repos = repos
+        self._charts = charts
         self._renders = renders
+        self._facts = facts
         self._clock = clock
         self._namespace = namespace
-        self._slots = asyncio.Semaphore(_RENDERS_AT_ONCE)
 
-    async def revision(
-        self, app: Application, memory: Memory, wanted: str | None = None, *, fresh: bool
-    ) -> str:
-        """The commit that the application's (or the wanted) revision names.
-
-        Args:
-            app: The application.
-            memory: What is remembered of it.
-            wanted: Another revision than the source's own.
-            fresh: Ask the remote.
-
-        Raises:
-            TowlineError: The revision does not exist or the repository does not answer.
-        """
-        revision = app.source.target_revision if wanted is None else wanted
-        head, memory.head = memory.head, None
-        if wanted is None and head is not None and head[1] > memory.resolved_at:
-            memory.resolved_at = head[1]
-            return head[0]
-        asked_at = self._clock.monotonic()
-        commit = await self._repos.resolve(app.source.repo_url, revision or "HEAD", fresh=fresh)
-        if fresh and wanted is None:
-            memory.resolved_at = asked_at
-        return commit
-
-    async def render(
+    async def pin(
         self,
         app: Application,
         memory: Memory,
-        revision: str,
-        source: dict[str, Any] | None = None,
+        sources: tuple[dict[str, Any], ...] | None = None,
+        wanted: tuple[str, ...] = (),
         *,
-        fresh: bool = False,
-    ) -> Rendered:
-        """The manifests at a commit.
+        fresh: bool,
+    ) -> Pinned:
+        """The revisions that the sources (or the wanted revisions) name.
 
         Args:
             app: The application.
             memory: What is remembered of it.
-            revision: The commit.
-            source: Another source than the application's own.
+            sources: Other sources than the application's own.
+            wanted: Other revisions than the sources' own, one per source.
+            fresh: Ask the remotes.
+
+        Raises:
+            TowlineError: A revision does not exist or a repository does not answer.
+        """
+        raw = sources or app.raw_sources
+        if len(raw) > _MAX_SOURCES or (wanted and len(wanted) != len(raw)):
+            raise InputError(f"{len(wanted)} revisions are given for {len(raw)} sources")
+        head, memory.head = memory.head, None
+        usable = head is not None and not wanted and len(raw) == 1 and not raw[0].get("chart")
+        if head is not None and usable and head[1] > memory.resolved_at:
+            memory.resolved_at = head[1]
+            return Pinned(raw, (head[0],), several=app.several)
+        asked_at = self._clock.monotonic()
+        revisions: list[str] = []
+        for index, source in enumerate(raw):
+            own = str(source.get("targetRevision") or "")
+            revision = wanted[index] if wanted else own
+            revisions.append(await self._resolve(source, revision, fresh=fresh))
+        if fresh and not wanted:
+            memory.resolved_at = asked_at
+        return Pinned(raw, tuple(revisions), several=app.several)
+
+    async def render(
+        self, app: Application, memory: Memory, pinned: Pinned, *, fresh: bool = False
+    ) -> Rendered:
+        """The manifests of the sources at their revisions.
+
+        Args:
+            app: The application.
+            memory: What is remembered of it.
+            pinned: The sources.
             fresh: Render anew whatever is remembered.
 
         Raises:
-            TowlineError: A manifest is wrong or the repository does not answer.
+            TowlineError: A manifest is wrong or a repository does not answer.
         """
-        raw = source or app.raw_source
-        request = RenderRequest(
-            source=raw,
-            app_name=instance_name(app.name, app.namespace, self._namespace),
-            namespace=app.spec.destination.namespace,
-            revision=revision,
+        requests = [
+            self._request(app, *item) for item in zip(pinned.sources, pinned.revisions, strict=True)
+        ]
+        asked = content_digest(
+            [
+                [r.app_name, r.namespace, r.project, r.kube_version, r.api_versions]
+                for r in requests[:1]
+            ]
         )
-        digest = content_digest([raw, request.app_name, request.namespace])
         known = memory.rendered
-        if known and not fresh and (known.revision, known.source) == (revision, digest):
+        if known and not fresh and (known.pinned, known.asked) == (pinned, asked):
             return known
-        url = str(raw.get("repoURL") or "")
-        tree = await self._repos.tree(url, revision)
-        async with self._slots:
-            # Manifests of any size are parsed: not on the event loop.
-            result = await asyncio.to_thread(self._renders.render, tree, request, fresh=fresh)
-        rendered = Rendered(revision, digest, result)
-        if source is None:
+        trees = [
+            await self._tree(source, revision)
+            for source, revision in zip(pinned.sources, pinned.revisions, strict=True)
+        ]
+        refs = _refs(pinned.sources, trees)
+        results: list[RenderResult | None] = []
+        for request, tree in zip(requests, trees, strict=True):
+            if app.several and not request.source.get("path") and not request.source.get("chart"):
+                results.append(None)  # only there to be referred to
+                continue
+            inputs = Inputs(tree=tree, refs=refs)
+            results.append(await self._renders.render(inputs, request, fresh=fresh))
+        rendered = Rendered(
+            pinned,
+            asked,
+            combined([result for result in results if result is not None]),
+            tuple(result.source_type if result else "" for result in results),
+        )
+        if pinned.sources == app.raw_sources:
             memory.rendered = rendered
         return rendered
 
+    def _request(self, app: Application, source: dict[str, Any], revision: str) -> RenderRequest:
+        facts = self._facts
+        return RenderRequest(
+            source=source,
+            app_name=instance_name(app.name, app.namespace, self._namespace),
+            namespace=app.spec.destination.namespace,
+            revision=revision,
+            project=app.spec.project,
+            kube_version=facts.kube_version() if facts else "",
+            api_versions=facts.api_versions() if facts else (),
+        )
 
-def target_error(error: TowlineError) -> str:
-    """The text of a ComparisonError for a source that cannot be rendered."""
-    text = f"failed to generate manifest for source 1 of 1: {error}"
+    async def _resolve(self, raw: Mapping[str, Any], revision: str, *, fresh: bool) -> str:
+        source = decode(dict(raw), Source, at="spec.source")
+        if source.chart:
+            return await self._chart_port().resolve(
+                source.repo_url, source.chart, revision, fresh=fresh
+            )
+        return await self._repos.resolve(source.repo_url, revision or "HEAD", fresh=fresh)
+
+    async def _tree(self, raw: Mapping[str, Any], revision: str) -> FileTree:
+        url, chart = str(raw.get("repoURL") or ""), str(raw.get("chart") or "")
+        if chart:
+            return await self._chart_port().tree(url, chart, revision)
+        return await self._repos.tree(url, revision)
+
+    def _chart_port(self) -> ChartPort:
+        if self._charts is None:
+            raise InputError("charts from repositories are not available in this installation")
+        return self._charts
+
+
+def _refs(sources: tuple[dict[str, Any], ...], trees: list[FileTree]) -> dict[str, FileTree]:
+    return {
+        str(source["ref"]): tree
+        for source, tree in zip(sources, trees, strict=True)
+        if source.get("ref") and not source.get("chart")
+    }
+
+
+def target_error(error: TowlineError, sources: int = 1) -> str:
+    """The text of a ComparisonError for sources that cannot be rendered."""
+    text = f"failed to generate manifest for source 1 of {sources}: {error}"
     return f"Failed to load target state: {text}"
 
 

@@ -23,11 +23,13 @@ from towline.drydock.api.messages import (
     Stream,
     Upgrade,
 )
-from towline.drydock.api.negotiate import clauses, wants_aggregated
+from towline.drydock.api.negotiate import Form, error_media, wants_aggregated
 from towline.drydock.api.openapi import OpenApi
-from towline.drydock.api.openapi_v2 import ACCEPTED, CONTENT_TYPE, OpenApiV2
+from towline.drydock.api.openapi_v2 import OpenApiV2, negotiated
+from towline.drydock.api.parameters import check_timeout
 from towline.drydock.api.resources import UPGRADED, Resources
 from towline.drydock.api.route import group_version, resolve, segments
+from towline.drydock.api.views import encode
 from towline.drydock.api.websocket import (
     WebSocket,
     check_origin,
@@ -80,7 +82,7 @@ class ApiServer:
         self._clock = clock
         self._discovery = Discovery(registry.kinds, address)
         self._openapi = OpenApi(registry.kinds)
-        self._openapi_v2 = OpenApiV2(registry.kinds)
+        self._openapi_v2 = OpenApiV2(registry.kinds, self._openapi)
         self._version = version_document(registry.kinds.catalog.version)
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
@@ -97,11 +99,11 @@ class ApiServer:
                 check_origin(request)
             answer = await self._answer(request)
         except ApiError as error:
-            answer = _refused(error)
+            answer = _refused(request, error)
         except Exception as error:  # noqa: BLE001  # the supervised unit is the request
             _log.exception("request failed method=%s path=%s", request.method, request.path)
             text = f"Internal error occurred: {type(error).__name__}"
-            answer = _refused(ApiError(text, reason="InternalError"))
+            answer = _refused(request, ApiError(text, reason="InternalError"))
         if isinstance(answer, Response):
             await self._send(request, answer, send)
         elif isinstance(answer, Upgrade):
@@ -117,6 +119,7 @@ class ApiServer:
         if root == "version":
             return Response(self._version)
         user = self._access.admit(request, path)
+        check_timeout(request)
         if root == "openapi":
             return await self._openapi_answer(request, path)
         if root not in ("api", "apis"):
@@ -197,22 +200,17 @@ class ApiServer:
         return Response(await asyncio.to_thread(gzip.decompress, packed), headers=headers)
 
     async def _openapi_v2_answer(self, request: Request) -> Response:
-        offered = {clause.media for clause in clauses(request.header(b"accept"))}
-        if not offered & ACCEPTED:
-            raise ApiError(
-                f"only the following media types are accepted: {CONTENT_TYPE}",
-                reason="NotAcceptable",
-            )
-        packed = await asyncio.to_thread(self._openapi_v2.document)
+        media = negotiated(request.header(b"accept"))
+        packed = await asyncio.to_thread(self._openapi_v2.document, media)
         etag = _etag(packed)
         headers = {"etag": etag, "vary": "Accept, Accept-Encoding"}
         if request.header(b"if-none-match") == etag:
-            return Response(b"", status=304, content_type=CONTENT_TYPE, headers=headers)
+            return Response(b"", status=304, content_type=media, headers=headers)
         if _takes_gzip(request):
             headers["content-encoding"] = "gzip"
-            return Response(packed, content_type=CONTENT_TYPE, headers=headers)
+            return Response(packed, content_type=media, headers=headers)
         plain = await asyncio.to_thread(gzip.decompress, packed)
-        return Response(plain, content_type=CONTENT_TYPE, headers=headers)
+        return Response(plain, content_type=media, headers=headers)
 
     # Sending
 
@@ -272,12 +270,14 @@ async def _pump(answer: Stream, send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-def _refused(error: ApiError) -> Response:
+def _refused(request: Request, error: ApiError) -> Response:
     headers = {}
     retry = error.details.get("retryAfterSeconds")
     if retry:
         headers["retry-after"] = str(retry)
-    return Response(orjson.dumps(error.status()), status=error.code, headers=headers)
+    media = error_media(request.header(b"accept"))
+    body = encode(error.status(), Form(media))
+    return Response(body, status=error.code, content_type=media, headers=headers)
 
 
 def _tagged(request: Request, body: bytes) -> Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -121,28 +120,3 @@ def _children(node: Any) -> Iterator[Any]:
         yield from node.values()
     elif isinstance(node, list):
         yield from node
-
-
-def duplicate_fields(body: bytes, content_type: str) -> list[str]:
-    """Paths of fields that stand twice in one object of a JSON body."""
-    if media_type(content_type) != JSON:
-        return []
-    return list(_doubled(json.loads(body, object_pairs_hook=_Pairs), ""))
-
-
-class _Pairs(list[tuple[str, Any]]):
-    """The members of a JSON object as they were written."""
-
-
-def _doubled(value: Any, path: str) -> Iterator[str]:
-    if isinstance(value, _Pairs):
-        seen: set[str] = set()
-        for name, below in value:
-            place = f"{path}.{name}" if path else name
-            if name in seen:
-                yield place
-            seen.add(name)
-            yield from _doubled(below, place)
-    elif isinstance(value, list):
-        for position, below in enumerate(value):
-            yield from _doubled(below, f"{path}[{position}]")

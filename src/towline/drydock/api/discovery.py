@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from typing import Any
 
@@ -150,9 +151,10 @@ def _legacy(kind: ServedKind) -> Obj:
         entry["shortNames"] = list(kind.short_names)
     if kind.categories:
         entry["categories"] = list(kind.categories)
-    if kind.storable:
+    if kind.storable and "create" in kind.verbs:
         seed = f"{kind.stored.group}/{kind.stored.version}/{kind.stored.kind}"
-        entry["storageVersionHash"] = hashlib.sha256(seed.encode()).hexdigest()[:11] + "="
+        digest = hashlib.sha256(seed.encode()).digest()
+        entry["storageVersionHash"] = base64.b64encode(digest[:8]).decode()
     return entry
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import orjson
@@ -13,7 +14,12 @@ from towline.drydock.refusals import bad_request
 from towline.drydock.registry import ServedKind
 from towline.drydock.storage import Record, Store, StoreKey
 from towline.kube.refs import GroupKind
-from towline.kube.schema.fielderror import FieldError, forbidden, invalid, invalid_status
+from towline.kube.schema.fielderror import (
+    FieldError,
+    forbidden,
+    invalid_status,
+    not_supported,
+)
 from towline.kube.status import ApiError
 
 _TOKEN_VERSION = "meta.k8s.io/v1"  # noqa: S105  # a format's name
@@ -53,9 +59,14 @@ class Token(NamedTuple):
     after: tuple[str, str]
 
 
-def refuse_options(error: FieldError) -> ApiError:
-    """The 422 answer for list options."""
-    return invalid_status(GroupKind("meta.k8s.io", "ListOptions"), "", [error])
+def check_options(errors: list[FieldError]) -> None:
+    """Refuses list options that have errors.
+
+    Raises:
+        ApiError: Invalid.
+    """
+    if errors:
+        raise invalid_status(GroupKind("meta.k8s.io", "ListOptions"), "", errors)
 
 
 def selection_of(request: Request, kind: ServedKind, namespace: str, name: str = "") -> Selection:
@@ -103,10 +114,11 @@ async def page(request: Request, store: Store, kind: ServedKind, namespace: str)
     version = request.param("resourceVersion")
     match = request.param("resourceVersionMatch")
     token = _decode(request.param("continue")) if request.param("continue") else None
-    _check(version, match, token)
+    check_options(list(_problems(request, version, match, token)))
+    if token is not None and version not in ("", "0"):
+        raise bad_request("specifying resource version is not allowed when using continue")
     wanted = _wanted(version)
-    if wanted > store.revision:
-        await _reach(store, wanted)
+    await reach(store, wanted)
     revision = store.revision
     if token is not None:
         if token.rev >= 0:
@@ -146,40 +158,29 @@ def _cut(
     return Page(records, meta)
 
 
-def _check(version: str, match: str, token: Token | None) -> None:
-    if token is not None and version not in ("", "0"):
-        raise bad_request("specifying resource version is not allowed when using continue")
-    if not match:
-        return
-    if match not in (_EXACT, _NOT_OLDER):
-        raise refuse_options(
-            invalid("resourceVersionMatch", match, 'supported values: "Exact", "NotOlderThan", ""')
-        )
-    if token is not None:
-        raise refuse_options(
-            forbidden(
-                "resourceVersionMatch",
-                "resourceVersionMatch is forbidden when continue is provided",
-            )
-        )
-    if not version:
-        raise refuse_options(
-            forbidden(
-                "resourceVersionMatch",
-                "resourceVersionMatch is forbidden unless resourceVersion is provided",
-            )
-        )
+def _problems(
+    request: Request, version: str, match: str, token: Token | None
+) -> Iterator[FieldError]:
+    field = "resourceVersionMatch"
+    if match and not version:
+        yield forbidden(field, f"{field} is forbidden unless resourceVersion is provided")
+    if match and token is not None:
+        yield forbidden(field, f"{field} is forbidden when continue is provided")
+    if match not in (_EXACT, _NOT_OLDER, ""):
+        yield not_supported(field, match, (_EXACT, _NOT_OLDER, ""))
     if match == _EXACT and version == "0":
-        raise refuse_options(
-            forbidden(
-                "resourceVersionMatch",
-                'resourceVersionMatch "exact" is forbidden for resourceVersion "0"',
-            )
-        )
+        yield forbidden(field, f'{field} "exact" is forbidden for resourceVersion "0"')
+    if request.has_param("sendInitialEvents"):
+        yield forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list")
 
 
-async def _reach(store: Store, revision: int) -> None:
-    if await store.reached(revision, _FUTURE_WAIT):
+async def reach(store: Store, revision: int) -> None:
+    """Waits a little for a revision that is yet to come.
+
+    Raises:
+        ApiError: Timeout, it did not come.
+    """
+    if revision <= store.revision or await store.reached(revision, _FUTURE_WAIT):
         return
     text = f"Too large resource version: {revision}, current: {store.revision}"
     raise ApiError(

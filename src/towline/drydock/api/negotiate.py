@@ -41,11 +41,13 @@ class Form(NamedTuple):
         media: `application/json` or `application/yaml`.
         convert: `OBJECT`, `TABLE` or `PARTIAL`.
         version: Version of meta.k8s.io for a conversion.
+        plural: Whether `PARTIAL` was asked for as a list.
     """
 
     media: str = _JSON
     convert: str = OBJECT
     version: str = "v1"
+    plural: bool = False
 
 
 JSON = Form()
@@ -89,11 +91,16 @@ def negotiate(accept: str) -> Form:
         version = params.get("v", "")
         convert = _CONVERSIONS.get(asked)
         if convert and params.get("g") == "meta.k8s.io" and version in ("v1", "v1beta1"):
-            return Form(offered, convert, version)
+            return Form(offered, convert, version, plural=asked.endswith("List"))
     raise ApiError(
         "only the following media types are accepted: application/json, application/yaml",
         reason="NotAcceptable",
     )
+
+
+def error_media(accept: str) -> str:
+    """The media type of a refusal, which is given whatever the client accepts."""
+    return next((_MEDIA[media] for media, _ in clauses(accept) if media in _MEDIA), _JSON)
 
 
 def wants_aggregated(accept: str) -> str:

@@ -40,11 +40,12 @@ class OpenApi:
         """The paths of all documents with their hashes, JSON."""
         paths = {
             path: {"serverRelativeURL": f"/openapi/v3/{path}?hash={self.hash(path)}"}
-            for path in self._paths()
+            for path in self.paths()
         }
         return orjson.dumps({"paths": paths})
 
-    def _paths(self) -> list[str]:
+    def paths(self) -> list[str]:
+        """Where the documents are, such as `apis/apps/v1`."""
         return [
             f"apis/{group}/{version}" if group else f"api/{version}"
             for group, versions in self._kinds.groups().items()
@@ -129,6 +130,8 @@ def _published(raw: Any) -> Any:
     if not isinstance(raw, Mapping):
         return raw
     shown = {name: _published(value) for name, value in raw.items()}
+    if shown.get("x-kubernetes-int-or-string") is True and "anyOf" not in shown:
+        shown["anyOf"] = [{"type": "integer"}, {"type": "string"}]
     reference = shown.get("$ref")
     if isinstance(reference, str) and not reference.startswith("#"):
         shown["$ref"] = f"{_REF}{reference}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 from towline.drydock.api.decode import decode
@@ -22,6 +24,23 @@ from towline.kube.status import ApiError
 
 _VALIDATIONS = ("", "Ignore", "Strict", "Warn")
 _MAX_MANAGER = 128
+
+
+_DURATION = re.compile(r"[-+]?(0|((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))+)")
+
+
+def check_timeout(request: Request) -> None:
+    """Refuses a `timeout` that is no length of time; watches have another parameter.
+
+    Raises:
+        ApiError: BadRequest.
+    """
+    text = request.param("timeout")
+    if text and not _DURATION.fullmatch(text) and not request.flag("watch"):
+        raise bad_request(
+            "invalid timeout specified in the request URL - time: invalid duration"
+            f" {json.dumps(text)}"
+        )
 
 
 def _refuse(options: str, error: FieldError) -> ApiError:

@@ -9,18 +9,19 @@ import msgspec
 
 from towline.aio.clock import Clock, rfc3339
 from towline.drydock.api import lists, pods, reviews
-from towline.drydock.api.decode import decode, duplicate_fields, from_json, from_yaml, media_type
+from towline.drydock.api.decode import decode, from_json, from_yaml, media_type
+from towline.drydock.api.duplicates import duplicate_problems, yaml_duplicates
 from towline.drydock.api.eviction import evict
 from towline.drydock.api.exec import open_attach, open_exec
 from towline.drydock.api.exec_port import PodExec
 from towline.drydock.api.messages import Answer, Request, Response
 from towline.drydock.api.metrics import Metrics
-from towline.drydock.api.negotiate import JSON, TABLE, Form, negotiate
+from towline.drydock.api.negotiate import JSON, OBJECT, Form, negotiate
 from towline.drydock.api.parameters import delete_options, parse_delete_options, write_options
 from towline.drydock.api.patches import APPLY_PATCH, check_type, editor
 from towline.drydock.api.podlogs import PodLogs, open_logs
 from towline.drydock.api.portforward import open_portforward
-from towline.drydock.api.views import Viewer, encode
+from towline.drydock.api.views import Viewer, check_number, encode, inclusion
 from towline.drydock.api.watch import open_watch
 from towline.drydock.auth.access import Access
 from towline.drydock.auth.user import User
@@ -28,7 +29,6 @@ from towline.drydock.refusals import (
     bad_request,
     method_not_allowed,
     not_found,
-    undecodable,
     unknown_resource,
 )
 from towline.drydock.registry import Outcome, Registry, Target, WriteOptions, settle
@@ -133,14 +133,15 @@ class Resources:
 
     async def _list(self, request: Request, target: Target, form: Form) -> Response:
         page = await lists.page(request, self._store, target.kind, target.namespace)
-        include = request.param("includeObject") if form.convert == TABLE else ""
+        include = inclusion(request, form)
+        check_number(target.kind, form, plural=True)
         viewer = Viewer(target.kind, form, include=include, clock=self._clock)
         body = viewer.many(page.records, page.meta, pretty=_pretty(request))
         return Response(body, content_type=form.media, headers=_warned(target))
 
     async def _create(self, request: Request, target: Target) -> Response:
         options = self._guarded(request, target, write_options(request, "CreateOptions"))
-        body = await self._decoded(request, target, options)
+        body, options = await self._decoded(request, target, options)
         kind = target.kind
         if kind.namespaced and not target.namespace:
             raise method_not_allowed()
@@ -174,6 +175,9 @@ class Resources:
             case "GET" | "HEAD":
                 if request.flag("watch"):
                     return self._watch(request, target)
+                await lists.reach(
+                    self._store, lists.parse_revision(request.param("resourceVersion"))
+                )
                 record = self._record(target)
                 return self._shown(request, target, record.obj, record.raw)
             case "PUT":
@@ -194,7 +198,7 @@ class Resources:
 
     async def _update(self, request: Request, target: Target) -> Response:
         options = self._guarded(request, target, write_options(request, "UpdateOptions"))
-        body = await self._decoded(request, target, options)
+        body, options = await self._decoded(request, target, options)
         outcome = await settle(self._registry.writes.update(target, body, options))
         return self._written(request, target, outcome, status=201 if outcome.created else 200)
 
@@ -208,7 +212,13 @@ class Resources:
         raw = await request.body()
         writes = self._registry.writes
         if apply and target.subresource != "scale":
-            staged = writes.apply(target, from_yaml(raw), options)
+            config = from_yaml(raw)
+            if _looks_for_duplicates(request):
+                doubled = yaml_duplicates(raw)
+                if doubled and options.field_validation == "Strict":
+                    raise bad_request(f"error strict decoding YAML: {doubled[0]}")
+                options = msgspec.structs.replace(options, strict_problems=doubled)
+            staged = writes.apply(target, config, options)
         else:
             staged = writes.change(target, self._editor(target, media, raw), options)
         outcome = await settle(staged)
@@ -227,7 +237,9 @@ class Resources:
         schema = self._catalog.schema(_SCALE_DEFINITION) if scale else target.kind.schema
         return editor(media, patch, schema)
 
-    async def _decoded(self, request: Request, target: Target, options: WriteOptions) -> Any:
+    async def _decoded(
+        self, request: Request, target: Target, options: WriteOptions
+    ) -> tuple[Any, WriteOptions]:
         raw = await request.body()
         content_type = request.header(b"content-type")
         body = decode(raw, content_type)
@@ -236,13 +248,10 @@ class Resources:
                 "the object provided is unrecognized"
                 f" (must be of type {target.kind.gvk.kind}): Object 'Kind' is missing"
             )
-        if options.field_validation == "Strict":
-            doubled = duplicate_fields(raw, content_type)
-            if doubled:
-                gvk = target.kind.gvk
-                listed = ", ".join(f'duplicate field "{name}"' for name in doubled)
-                raise undecodable(gvk.kind, gvk.version, f"strict decoding error: {listed}")
-        return body
+        if _looks_for_duplicates(request):
+            found = duplicate_problems(raw, content_type)
+            options = msgspec.structs.replace(options, strict_problems=found)
+        return body, options
 
     # Subresources
 
@@ -261,6 +270,9 @@ class Resources:
             raise ApiError(f"{kind.plural}/{name} is not implemented", code=501)
         if name not in _WRITABLE_PARTS:
             raise method_not_allowed()
+        if name == "ephemeralcontainers" and request.method not in ("GET", "HEAD"):
+            # No node adds containers to a running pod. Clients know this answer as "disabled".
+            raise unknown_resource()
         match request.method:
             case "GET" | "HEAD":
                 record = self._record(target)
@@ -321,16 +333,20 @@ class Resources:
     async def _question(self, request: Request, target: Target, user: User) -> Response:
         if request.method != "POST" or target.name:
             raise method_not_allowed()
-        body = await self._object(request)
         kind = target.kind
+        form = negotiate(request.header(b"accept"))
+        if form.convert != OBJECT:
+            raise ApiError(
+                "object does not implement the Object interfaces", reason="NotAcceptable"
+            )
+        body = await self._object(request)
         if kind.plural == "bindings":
             return await self._bind_by_body(request, target, body)
         said = {"kind": kind.gvk.kind, "apiVersion": kind.gvk.api_version, **body}
         made = reviews.answer(target, said, user, self._access, rfc3339(self._clock.now()))
         if made is None:
             raise method_not_allowed()
-        form = negotiate(request.header(b"accept"))
-        return Response(encode(made, Form(form.media)), status=201, content_type=form.media)
+        return Response(encode(made, form), status=201, content_type=form.media)
 
     async def _bind_by_body(self, request: Request, target: Target, body: Obj) -> Response:
         name = str((body.get("metadata") or {}).get("name") or "")
@@ -351,7 +367,8 @@ class Resources:
             scale = scale_of(target.kind, to_served(target.kind, obj))
             body = encode(scale, Form(form.media), pretty=pretty)
         else:
-            include = request.param("includeObject") if form.convert == TABLE else ""
+            include = inclusion(request, form)
+            check_number(target.kind, form, plural=False)
             viewer = Viewer(target.kind, form, include=include, clock=self._clock)
             body = viewer.one(obj, raw, pretty=pretty)
         return Response(body, status=status, content_type=form.media, headers=headers)
@@ -370,6 +387,11 @@ class Resources:
             response = self._shown(request, target, outcome.obj, outcome.raw)
         response.headers = _warned(target, outcome.warnings)
         return response
+
+
+def _looks_for_duplicates(request: Request) -> bool:
+    """Only who asks for a validation pays for the search; without being asked it is `Warn`."""
+    return request.param("fieldValidation") in ("Strict", "Warn")
 
 
 def _pretty(request: Request) -> bool:

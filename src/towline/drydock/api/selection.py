@@ -91,6 +91,8 @@ def select(kind: ServedKind, namespace: str, labels: str, fields: str) -> Select
     name = ""
     conditions: list[tuple[str, bool, str]] = []
     for path, operator, value in parse_field_selector(fields) if fields else ():
+        if not path and not value:
+            continue
         known = _known(kind, path)
         equal = operator != "!="
         if known == "metadata.name" and equal and value and not name:

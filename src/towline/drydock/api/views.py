@@ -9,11 +9,15 @@ import orjson
 import yaml
 
 from towline.aio.clock import Clock
+from towline.drydock.api.messages import Request
 from towline.drydock.api.negotiate import OBJECT, PARTIAL, TABLE, Form
+from towline.drydock.refusals import bad_request
 from towline.drydock.registry import ServedKind
 from towline.drydock.registry.versions import to_served
 from towline.drydock.storage import Record
 from towline.kube import table
+from towline.kube.schema.fielderror import invalid
+from towline.kube.status import ApiError
 
 Obj = dict[str, Any]
 
@@ -40,6 +44,41 @@ def partial(obj: Obj, version: str = "v1") -> Obj:
     }
 
 
+def inclusion(request: Request, form: Form) -> str:
+    """What a client wants table rows to carry.
+
+    Raises:
+        ApiError: BadRequest, there is no such choice.
+    """
+    if form.convert != TABLE:
+        return ""
+    asked = request.param("includeObject")
+    if asked not in ("", "Metadata", "Object", "None"):
+        why = "must be 'Metadata', 'Object', 'None', or empty"
+        error = invalid("includeObject", asked, why)
+        raise bad_request(f"Unable to convert to Table as requested: {error}")
+    return asked
+
+
+def check_number(kind: ServedKind, form: Form, *, plural: bool) -> None:
+    """Refuses to show one object as a list of metadata, or a list as the metadata of one.
+
+    Raises:
+        ApiError: NotAcceptable.
+    """
+    if form.convert != PARTIAL or form.plural == plural:
+        return
+    package = "unstructured" if kind.custom else kind.gvk.group.partition(".")[0] or "core"
+    if plural:
+        name = "UnstructuredList" if kind.custom else kind.list_kind
+        what = f"PartialObjectMetadata, but the requested object is a list (*{package}.{name})"
+    else:
+        name = "Unstructured" if kind.custom else kind.gvk.kind
+        asked, given = "PartialObjectMetadataList", f"not a list (*{package}.{name})"
+        what = f"{asked}, but the requested object is {given}"
+    raise ApiError(f"you requested {what}", reason="NotAcceptable")
+
+
 class Viewer:
     """Makes one form of one kind.
 
@@ -60,8 +99,14 @@ class Viewer:
     def one(self, obj: Obj, raw: bytes | None, *, pretty: bool = False) -> bytes:
         """A single stored object; `raw` is its JSON when that is at hand."""
         if raw is not None and self._plain and self._form.media == JSON and not pretty:
-            return raw
+            return self._bytes(obj, raw)
         return encode(self.value(obj), self._form, pretty=pretty)
+
+    def _bytes(self, obj: Obj, raw: bytes) -> bytes:
+        if not self._kind.defaulted:
+            return raw
+        shown = to_served(self._kind, obj)
+        return raw if shown is obj else orjson.dumps(shown)
 
     def value(self, obj: Obj, *, columns: bool = True) -> Obj:
         """A single stored object in the form, not yet encoded."""
@@ -125,7 +170,7 @@ class Viewer:
     def _joined(self, records: Sequence[Record], meta: Obj) -> bytes:
         head = orjson.dumps({**self._list_head(), "metadata": meta})[:-1]
         if self._kind.custom:
-            items = b",".join([record.raw for record in records])
+            items = b",".join([self._bytes(record.obj, record.raw) for record in records])
         else:
             gvk = self._kind.stored
             skip = len(orjson.dumps({"apiVersion": gvk.api_version, "kind": gvk.kind}))

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from random import Random
 
 import orjson
 
 from towline.aio.clock import Clock
-from towline.drydock.api.lists import parse_revision, refuse_options, selection_of
+from towline.drydock.api.lists import check_options, parse_revision, selection_of
 from towline.drydock.api.messages import Request, Stream
-from towline.drydock.api.negotiate import OBJECT, TABLE, Form
+from towline.drydock.api.negotiate import OBJECT, Form
 from towline.drydock.api.selection import Selection
-from towline.drydock.api.views import Viewer
+from towline.drydock.api.views import Viewer, inclusion
 from towline.drydock.registry import ServedKind
 from towline.drydock.storage import ADDED, DELETED, MODIFIED, Change, Record, Store
-from towline.kube.schema.fielderror import forbidden
+from towline.kube.schema.fielderror import FieldError, forbidden, not_supported
 from towline.kube.status import ApiError
 
 MAX_WAITING = 1000
@@ -45,7 +45,7 @@ class Watcher:
         self._selection = selection
         self._form = form
         self._view = Viewer(kind, form, include=include, clock=clock)
-        self._plain = form.convert == OBJECT and kind.gvk == kind.stored
+        self._plain = form.convert == OBJECT and kind.gvk == kind.stored and not kind.defaulted
         self._style = (kind.gvk.version, form.convert, form.version, include)
         self._waiting: deque[bytes] = deque()
         self._bytes = 0
@@ -175,25 +175,28 @@ class Options:
         self.bookmarks = request.flag("allowWatchBookmarks")
         asked = request.has_param("sendInitialEvents")
         send = request.flag("sendInitialEvents")
-        if asked and match != "NotOlderThan":
-            raise refuse_options(
-                forbidden(
-                    "resourceVersionMatch",
-                    "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
-                )
-            )
-        if match and not asked:
-            raise refuse_options(
-                forbidden(
-                    "resourceVersionMatch",
-                    "resourceVersionMatch is forbidden for watch unless sendInitialEvents is"
-                    " provided",
-                )
-            )
+        check_options(
+            list(_problems(match, asked=asked, continued=bool(request.param("continue"))))
+        )
         self.initial = send or (not asked and self.revision == 0)
         self.announce_end = send and self.bookmarks
         seconds = request.integer("timeoutSeconds")
         self.seconds = float(seconds) if seconds else _MIN_SECONDS * (1 + rng.random())
+
+
+def _problems(match: str, *, asked: bool, continued: bool) -> Iterator[FieldError]:
+    field, only = "resourceVersionMatch", "NotOlderThan"
+    if asked and match != only:
+        yield forbidden(field, f"sendInitialEvents requires setting {field} to {only}")
+    if not match:
+        return
+    if not asked:
+        why = f"{field} is forbidden for watch unless sendInitialEvents is provided"
+        yield forbidden(field, why)
+    if match != only:
+        yield not_supported(field, match, (only,))
+    if continued:
+        yield forbidden(field, f"{field} is forbidden when continue is provided")
 
 
 def open_watch(
@@ -214,7 +217,7 @@ def open_watch(
     """
     selection = selection_of(request, kind, namespace, name)
     options = Options(request, rng)
-    include = request.param("includeObject") if form.convert == TABLE else ""
+    include = inclusion(request, form)
     watcher = Watcher(kind, selection, form, include, clock)
     return Stream(
         _events(store, kind, watcher, options, selection), content_type="application/json"

@@ -119,8 +119,12 @@ class GarbageCollector:
                 await self._drop(key, [*owners.dangling, *owners.waiting])
             return
         propagation = wanted_propagation(obj)
-        if owners.waiting and self._cluster.by_owner(key.uid):
+        dependents = self._cluster.by_owner(key.uid) if owners.waiting else []
+        if dependents:
             propagation = "Foreground"
+        if any(_waits_for_dependents(dependent) for _, dependent in dependents):
+            # Perhaps a circle: an owner that waits for this object must not wait for ever.
+            await self._unblock(key)
         try:
             await self._cluster.delete(
                 key.resource, key.namespace, key.name, uid=key.uid, propagation=propagation
@@ -148,6 +152,21 @@ class GarbageCollector:
             key.namespace,
             key.name,
             lambda copy: drop_references(copy, owners),
+            manager=CONTROLLER_MANAGER,
+            uid=key.uid,
+        )
+
+    async def _unblock(self, key: Item) -> None:
+        def write(copy: Obj) -> None:
+            for reference in copy["metadata"].get("ownerReferences") or ():
+                if reference.get("blockOwnerDeletion"):
+                    reference["blockOwnerDeletion"] = False
+
+        await self._cluster.mutate(
+            key.resource,
+            key.namespace,
+            key.name,
+            write,
             manager=CONTROLLER_MANAGER,
             uid=key.uid,
         )

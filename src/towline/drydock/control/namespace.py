@@ -9,7 +9,7 @@ from typing import NamedTuple
 from towline.aio.clock import Clock, rfc3339
 from towline.drydock.cluster import Cluster, ClusterEvent, Obj
 from towline.drydock.control.controller import Key, together
-from towline.drydock.control.resources import NAMESPACES
+from towline.drydock.control.resources import NAMESPACES, PODS
 from towline.drydock.control.writes import edit
 from towline.kube.refs import GroupResource
 from towline.kube.status import ApiError
@@ -64,6 +64,8 @@ class NamespaceController:
         if space is None or not space["metadata"].get("deletionTimestamp"):
             return None
         content = self._content(key.name)
+        # Pods end first, with everything that they may need while they end still there.
+        content = [one for one in content if one.resource == PODS] or content
         refused = await together(
             self._delete(one) for one in content if not one.obj["metadata"].get("deletionTimestamp")
         )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from towline.drydock.registry.kinds import Kinds, ServedKind, Subresource
+from towline.kube.crd.rules import CustomRules
 from towline.kube.refs import GroupResource, GroupVersionKind
 from towline.kube.schema.structural import structural_node
 
@@ -119,6 +120,7 @@ def _kind(crd: Obj, version: Obj, stored: str) -> ServedKind:
     names = spec["names"]
     gvk = GroupVersionKind(spec["group"], version["name"], names["kind"])
     declared = version.get("subresources") or {}
+    schema = (version.get("schema") or {}).get("openAPIV3Schema")
     warning = ""
     if version.get("deprecated"):
         warning = version.get("deprecationWarning") or (
@@ -136,8 +138,9 @@ def _kind(crd: Obj, version: Obj, stored: str) -> ServedKind:
         categories=tuple(names.get("categories") or ()),
         verbs=_VERBS,
         subresources=_subresources(gvk, declared),
-        schema=structural_node((version.get("schema") or {}).get("openAPIV3Schema")),
+        schema=structural_node(schema),
         custom=True,
+        defaulted=_has_defaults(schema),
         columns=tuple(version.get("additionalPrinterColumns") or ()),
         scale_paths=declared.get("scale") or {},
         selectable=tuple(
@@ -145,7 +148,14 @@ def _kind(crd: Obj, version: Obj, stored: str) -> ServedKind:
         ),
         definition=crd["metadata"]["name"],
         warning=warning,
+        rules=CustomRules((version.get("schema") or {}).get("openAPIV3Schema")),
     )
+
+
+def _has_defaults(schema: Any) -> bool:
+    if isinstance(schema, dict):
+        return "default" in schema or any(_has_defaults(below) for below in schema.values())
+    return isinstance(schema, list) and any(_has_defaults(below) for below in schema)
 
 
 def _subresources(gvk: GroupVersionKind, declared: Mapping[str, Any]) -> dict[str, Subresource]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from towline.kube.crd.rules import NO_RULES, CustomRules
 from towline.kube.refs import GroupResource, GroupVersionKind
 from towline.kube.schema.catalog import Catalog, KindInfo
 from towline.kube.schema.node import SchemaNode
@@ -56,6 +57,7 @@ class ServedKind:
         selectable: A custom kind's additional field selector paths.
         definition: Name of the CustomResourceDefinition.
         warning: What users of a deprecated version are told.
+        defaulted: Whether a custom kind's schema has default values.
         computed: Whether its objects are made when they are asked for, such as metrics.
     """
 
@@ -77,7 +79,9 @@ class ServedKind:
     selectable: tuple[str, ...] = ()
     definition: str = ""
     warning: str = ""
+    rules: CustomRules = NO_RULES
     computed: bool = False
+    defaulted: bool = False
 
     @property
     def url_resource(self) -> GroupResource:

@@ -16,6 +16,7 @@ class WriteOptions(msgspec.Struct, frozen=True):
         dry_run: Do everything but store.
         field_validation: `Strict`, `Warn` or `Ignore` unknown fields.
         force: Server-side apply takes fields from other managers.
+        strict_problems: What a strict decoder found in the body, such as doubled fields.
         guard: Called with the old object (None for a new one) and the new one before it is
             stored; raises ApiError to refuse.
     """
@@ -24,6 +25,7 @@ class WriteOptions(msgspec.Struct, frozen=True):
     dry_run: bool = False
     field_validation: str = "Ignore"
     force: bool = False
+    strict_problems: tuple[str, ...] = ()
     guard: Callable[[dict[str, Any] | None, dict[str, Any]], None] | None = None
 
 

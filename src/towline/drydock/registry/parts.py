@@ -61,16 +61,22 @@ def writable_part(kind: ServedKind, old: Obj, new: Obj, subresource: str) -> Obj
     if subresource not in ("status", "finalize", "ephemeralcontainers", "resize", "approval"):
         raise method_not_allowed()
     section = "status" if subresource in ("status", "approval") else "spec"
-    meta = dict(old["metadata"])
-    given = metadata.meta_of(new)
-    for name in ("managedFields", "resourceVersion", "uid"):
-        if name in given:
-            meta[name] = given[name]
-    part = {**old, "metadata": meta}
+    part = {**old, "metadata": _part_metadata(kind, old, new, subresource)}
     part.pop(section, None)
     if section in new:
         part[section] = new[section]
     return part
+
+
+def _part_metadata(kind: ServedKind, old: Obj, new: Obj, subresource: str) -> Obj:
+    """The metadata that a write through a path leaves: of most kinds a status write may label."""
+    before, given = old["metadata"], metadata.meta_of(new)
+    kept = strategy.kept_by_status(kind) if subresource == "status" else strategy.ALL_METADATA
+    if kept is strategy.ALL_METADATA:
+        own = {n: given[n] for n in ("managedFields", "resourceVersion", "uid") if n in given}
+        return {**before, **own}
+    meta = {name: value for name, value in given.items() if name not in kept}
+    return meta | {name: before[name] for name in kept if name in before}
 
 
 def same(old: Obj, new: Obj) -> bool:

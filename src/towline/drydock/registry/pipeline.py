@@ -10,6 +10,7 @@ from towline.drydock.registry import metadata
 from towline.drydock.registry.kinds import ServedKind
 from towline.drydock.registry.strategy import CUSTOM_RESOURCE_DEFINITIONS
 from towline.errors import InputError
+from towline.kube.crd.objects import check_custom
 from towline.kube.refs import GroupKind, GroupVersionKind
 from towline.kube.schema.builtin_checks import check_metadata
 from towline.kube.schema.catalog import load_catalog
@@ -20,7 +21,7 @@ from towline.kube.schema.fielderror import FieldError, invalid_status
 from towline.kube.schema.fielderror import invalid as invalid_value
 from towline.kube.schema.immutable import check_update
 from towline.kube.schema.node import SchemaNode
-from towline.kube.schema.process import apply_defaults, prune, validate
+from towline.kube.schema.process import apply_defaults, prune
 from towline.kube.schema.structural import crd_defaults
 from towline.kube.status import ApiError
 
@@ -94,22 +95,31 @@ def api_group_version(api_version: str) -> tuple[str, str]:
     return group, version
 
 
-def shape(kind: ServedKind, obj: Obj, validation: str) -> Shaped:
+def shape(
+    kind: ServedKind, obj: Obj, validation: str, strict_problems: tuple[str, ...] = ()
+) -> Shaped:
     """Drops unknown fields, fills in defaults and canonical forms.
 
     Args:
         kind: What the object is.
         obj: With apiVersion and kind of `kind`.
         validation: `Strict`, `Warn` or `Ignore` unknown fields.
+        strict_problems: What else a strict decoder objects to.
 
     Raises:
         ApiError: BadRequest, unknown fields under `Strict`.
     """
-    pruned, warnings = _read(kind, obj, validation)
+    pruned, warnings = _read(kind, obj, validation, strict_problems)
     return Shaped(complete(kind, pruned), warnings)
 
 
-def shape_again(kind: ServedKind, obj: Obj, old: Obj, validation: str) -> Shaped:
+def shape_again(
+    kind: ServedKind,
+    obj: Obj,
+    old: Obj,
+    validation: str,
+    strict_problems: tuple[str, ...] = (),
+) -> Shaped:
     """As `shape`, for an object that shares whole sections with the stored one.
 
     A section that is the very same value as in `old` was shaped when it was stored, so that a
@@ -120,15 +130,16 @@ def shape_again(kind: ServedKind, obj: Obj, old: Obj, validation: str) -> Shaped
         obj: With apiVersion and kind of `kind`.
         old: What it replaces, of the same kind and version.
         validation: `Strict`, `Warn` or `Ignore` unknown fields.
+        strict_problems: What else a strict decoder objects to.
 
     Raises:
         ApiError: As for `shape`.
     """
     shared = {name for name, value in obj.items() if name in _SECTIONS and value is old.get(name)}
     if not shared or kind.resource == CUSTOM_RESOURCE_DEFINITIONS:
-        return shape(kind, obj, validation)
+        return shape(kind, obj, validation, strict_problems)
     part = {name: value for name, value in obj.items() if name not in shared}
-    pruned, warnings = _read(kind, part, validation)
+    pruned, warnings = _read(kind, part, validation, strict_problems)
     bare = "spec" in shared and not kind.custom
     made = _canonical(kind, pruned, defaults=False) if bare else complete(kind, pruned)
     whole = {name: obj[name] for name in obj if name in shared or name in made}
@@ -138,19 +149,19 @@ def shape_again(kind: ServedKind, obj: Obj, old: Obj, validation: str) -> Shaped
     return Shaped(whole, warnings)
 
 
-def _read(kind: ServedKind, obj: Obj, validation: str) -> tuple[Obj, tuple[str, ...]]:
+def _read(
+    kind: ServedKind, obj: Obj, validation: str, strict_problems: tuple[str, ...]
+) -> tuple[Obj, tuple[str, ...]]:
     """The object without unknown fields, and warnings about them."""
     why = decode_error(obj, _decoded_by(kind))
     if why:
         raise undecodable(kind.gvk.kind, kind.gvk.version, why)
     pruned, unknown = prune(obj, kind.schema)
-    warnings: tuple[str, ...] = ()
-    if unknown and validation == "Strict":
-        listed = ", ".join(f'unknown field "{path}"' for path in unknown)
+    problems = (*(f'unknown field "{path}"' for path in unknown), *strict_problems)
+    if problems and validation == "Strict":
+        listed = ", ".join(problems)
         raise undecodable(kind.gvk.kind, kind.gvk.version, f"strict decoding error: {listed}")
-    if unknown and validation == "Warn":
-        warnings = tuple(f'unknown field "{path}"' for path in unknown)
-    return pruned, warnings
+    return pruned, problems if validation == "Warn" else ()
 
 
 def complete(kind: ServedKind, obj: Obj) -> Obj:
@@ -186,7 +197,7 @@ def _custom_head() -> SchemaNode:
     return SchemaNode(raw, catalog.schema)
 
 
-def check(kind: ServedKind, obj: Obj, old: Obj | None) -> None:
+def check(kind: ServedKind, obj: Obj, old: Obj | None) -> tuple[str, ...]:
     """Refuses an object that must not be stored.
 
     Args:
@@ -194,28 +205,26 @@ def check(kind: ServedKind, obj: Obj, old: Obj | None) -> None:
         obj: As it would be stored.
         old: What it replaces, or None.
 
+    Returns:
+        Warnings: what unchanged parts of a custom object violate.
+
     Raises:
         ApiError: Invalid, with every field that is wrong.
     """
     errors: list[FieldError] = metadata.problems(kind, obj, old)
+    warnings: tuple[str, ...] = ()
     if kind.custom:
         errors += check_metadata(obj["metadata"])
-        errors += _schema_problems(kind, obj, old)
+        found = check_custom(obj, old, kind.schema, kind.rules)
+        errors += found.errors
+        warnings = found.warnings
     else:
         errors += check_update(kind.gvk, old, obj)
         if kind.resource == CUSTOM_RESOURCE_DEFINITIONS:
             errors += check_crd(obj, old)
     if errors:
         raise invalid(kind, obj, errors)
-
-
-def _schema_problems(kind: ServedKind, obj: Obj, old: Obj | None) -> list[FieldError]:
-    found = validate(obj, kind.schema)
-    if old is not None and found:
-        # Stored parts that were valid under an older schema do not block unrelated changes.
-        known = set(validate(old, kind.schema))
-        found = [error for error in found if error not in known]
-    return found
+    return warnings
 
 
 def invalid(kind: ServedKind, obj: Obj, errors: list[FieldError]) -> ApiError:

@@ -90,6 +90,9 @@ class Registry:
             self.store.end_watches(definitions.resource_of(crd))
             return
         self._serve(crd)
+        if change.old is not None and change.old.obj["spec"] != crd["spec"]:
+            # Who watches comes back and sees the objects as they are served now.
+            self.store.end_watches(definitions.resource_of(crd))
 
     def _serve(self, crd: Obj) -> None:
         if crd["metadata"].get("deletionTimestamp"):

@@ -36,9 +36,25 @@ _GENERATION = frozenset(
         GroupResource("networking.k8s.io", "networkpolicies"),
         GroupResource("networking.k8s.io", "ingressclasses"),
         GroupResource("scheduling.k8s.io", "priorityclasses"),
+        GroupResource("admissionregistration.k8s.io", "mutatingwebhookconfigurations"),
+        GroupResource("admissionregistration.k8s.io", "validatingwebhookconfigurations"),
+        GroupResource("admissionregistration.k8s.io", "validatingadmissionpolicies"),
+        GroupResource("admissionregistration.k8s.io", "validatingadmissionpolicybindings"),
+        GroupResource("admissionregistration.k8s.io", "mutatingadmissionpolicies"),
+        GroupResource("admissionregistration.k8s.io", "mutatingadmissionpolicybindings"),
+        GroupResource("flowcontrol.apiserver.k8s.io", "flowschemas"),
+        GroupResource("flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations"),
         CUSTOM_RESOURCE_DEFINITIONS,
     }
 )
+
+# What the generation counts of kinds that have no specification.
+_COUNTED_BESIDE_SPEC = {
+    GroupResource("", "podtemplates"): ("template",),
+    GroupResource("discovery.k8s.io", "endpointslices"): ("addressType", "endpoints", "ports"),
+    GroupResource("admissionregistration.k8s.io", "mutatingwebhookconfigurations"): ("webhooks",),
+    GroupResource("admissionregistration.k8s.io", "validatingwebhookconfigurations"): ("webhooks",),
+}
 
 # Updates of these must name the version that they replace.
 _CONDITIONAL_UPDATE = frozenset(
@@ -49,6 +65,12 @@ _CONDITIONAL_UPDATE = frozenset(
         GroupResource("storage.k8s.io", "volumeattachments"),
         GroupResource("storage.k8s.io", "csidrivers"),
         GroupResource("storage.k8s.io", "csinodes"),
+        GroupResource("admissionregistration.k8s.io", "mutatingwebhookconfigurations"),
+        GroupResource("admissionregistration.k8s.io", "validatingwebhookconfigurations"),
+        GroupResource("admissionregistration.k8s.io", "validatingadmissionpolicies"),
+        GroupResource("admissionregistration.k8s.io", "validatingadmissionpolicybindings"),
+        GroupResource("admissionregistration.k8s.io", "mutatingadmissionpolicies"),
+        GroupResource("admissionregistration.k8s.io", "mutatingadmissionpolicybindings"),
         CUSTOM_RESOURCE_DEFINITIONS,
     }
 )
@@ -60,6 +82,7 @@ _CREATE_ON_UPDATE = frozenset(
         GroupResource("", "endpoints"),
         EVENTS,
         GroupResource("", "limitranges"),
+        GroupResource("node.k8s.io", "runtimeclasses"),
         SERVICES,
         GroupResource("rbac.authorization.k8s.io", "roles"),
         GroupResource("rbac.authorization.k8s.io", "rolebindings"),
@@ -72,6 +95,21 @@ _CREATE_ON_UPDATE = frozenset(
 _STATUS_ON_CREATE = frozenset({GroupResource("", "nodes"), CUSTOM_RESOURCE_DEFINITIONS})
 
 _ORPHAN_BY_DEFAULT = frozenset({JOBS, GroupResource("", "replicationcontrollers")})
+
+ALL_METADATA = frozenset({"*"})
+"""Stands for all of the metadata."""
+
+# What of the metadata a status write leaves alone, where that is not nothing.
+_KEPT_BY_STATUS = {
+    PODS: frozenset({"ownerReferences"}),
+    DEPLOYMENTS: frozenset({"labels"}),
+    CUSTOM_RESOURCE_DEFINITIONS: ALL_METADATA,
+    GroupResource("storage.k8s.io", "volumeattachments"): ALL_METADATA,
+    GroupResource("networking.k8s.io", "servicecidrs"): ALL_METADATA,
+    GroupResource("flowcontrol.apiserver.k8s.io", "flowschemas"): ALL_METADATA,
+    GroupResource("flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations"): ALL_METADATA,
+    GroupResource("admissionregistration.k8s.io", "validatingadmissionpolicies"): ALL_METADATA,
+}
 
 _LABEL_NAMES = frozenset({NAMESPACES})
 _SERVICE_NAMES = frozenset({SERVICES})
@@ -88,7 +126,8 @@ def has_generation(kind: ServedKind) -> bool:
 def spec_changed(kind: ServedKind, old: dict[str, Any], new: dict[str, Any]) -> bool:
     """Whether an update changes what the generation counts."""
     if not kind.custom:
-        if old.get("spec") != new.get("spec"):
+        counted = _COUNTED_BESIDE_SPEC.get(kind.resource, ("spec",))
+        if any(old.get(name) != new.get(name) for name in counted):
             return True
         # A Deployment counts its annotations as well: its ReplicaSets carry copies of them.
         return kind.resource == DEPLOYMENTS and _annotations(old) != _annotations(new)
@@ -111,6 +150,11 @@ def needs_version_on_update(kind: ServedKind) -> bool:
 def creates_on_update(kind: ServedKind) -> bool:
     """Whether a PUT creates an absent object."""
     return kind.resource in _CREATE_ON_UPDATE
+
+
+def kept_by_status(kind: ServedKind) -> frozenset[str]:
+    """The fields of the metadata that a status write does not change."""
+    return ALL_METADATA if kind.custom else _KEPT_BY_STATUS.get(kind.resource, frozenset())
 
 
 def keeps_status_on_create(kind: ServedKind) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from towline.drydock.registry.kinds import ServedKind
+from towline.kube.schema.process import apply_defaults
 
 Obj = dict[str, Any]
 
@@ -20,15 +21,25 @@ _EVENT_FIELDS = (
 
 
 def to_served(kind: ServedKind, obj: Obj) -> Obj:
-    """A stored object as the served version shows it."""
+    """A stored object as the served version shows it.
+
+    What was stored under an older schema gets the defaults that came later.
+    """
     if kind.gvk == kind.stored:
-        return obj
-    converted = _head(kind.gvk.api_version, kind.gvk.kind, obj)
+        return _defaulted(kind, obj)
+    converted = _defaulted(kind, _head(kind.gvk.api_version, kind.gvk.kind, obj))
     if kind.stored.kind == "Event":
         return _renamed(converted, [(old, new) for old, new in _EVENT_FIELDS])
     if kind.stored.kind == "HorizontalPodAutoscaler" and not kind.custom:
         return _autoscaler_v1(converted)
     return converted
+
+
+def _defaulted(kind: ServedKind, obj: Obj) -> Obj:
+    if not kind.defaulted:
+        return obj
+    filled: Obj = apply_defaults(obj, kind.schema)
+    return filled
 
 
 def to_stored(kind: ServedKind, obj: Obj) -> Obj:

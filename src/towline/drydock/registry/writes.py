@@ -79,7 +79,7 @@ class Writes:
             ApiError: It exists, is invalid, or must not be here.
         """
         obj = self._new(kind, namespace, pipeline.accept(kind, body))
-        shaped = pipeline.shape(kind, obj, options.field_validation)
+        shaped = pipeline.shape(kind, obj, options.field_validation, options.strict_problems)
         tracked = self._tracked(kind, None, shaped.obj, options, "")
         # What admission adds belongs to nobody, so it comes after the tracking.
         return self._store_new(kind, self._admit_new(kind, tracked), options, shaped.warnings)
@@ -149,7 +149,7 @@ class Writes:
     ) -> Staged:
         if options.guard is not None:
             options.guard(None, obj)
-        pipeline.check(kind, obj, None)
+        warnings = (*warnings, *pipeline.check(kind, obj, None))
         key = self._key(kind, obj)
         present = self._store.head(key)
         if present is not None:
@@ -240,7 +240,9 @@ class Writes:
         old = versions.to_served(kind, live.obj)
         part = parts.writable_part(kind, old, new, subresource)
         new = metadata.for_update(kind, old, part, replace=put)
-        shaped = pipeline.shape_again(kind, new, old, options.field_validation)
+        shaped = pipeline.shape_again(
+            kind, new, old, options.field_validation, options.strict_problems
+        )
         tracked = self._tracked(kind, old, shaped.obj, options, subresource)
         admitted = self._admit_update(kind, old, tracked, subresource)
         return self._store_update(kind, live, admitted, options, shaped.warnings)
@@ -285,7 +287,7 @@ class Writes:
             return Outcome(live.obj, live.raw, warnings=warnings), None
         if options.guard is not None:
             options.guard(old, new)
-        pipeline.check(kind, new, old)
+        warnings = (*warnings, *pipeline.check(kind, new, old))
         warnings = (*warnings, *metadata.finalizer_warnings(kind, new, old))
         new = self._allocate(kind, new, old)
         if kind.resource == strategy.CUSTOM_RESOURCE_DEFINITIONS:
@@ -331,7 +333,7 @@ class Writes:
             kind, old, parts.writable_part(kind, old, {**merged, "metadata": checked}, subresource)
         )
         completed = self._admit_update(kind, old, pipeline.complete(kind, merged), subresource)
-        return self._store_update(kind, live, completed, options, ())
+        return self._store_update(kind, live, completed, options, options.strict_problems)
 
     def _check_config(self, target: Target, config: Any) -> None:
         kind, name = target.kind, target.name
@@ -378,7 +380,7 @@ class Writes:
         )
         obj = self._new(kind, target.namespace, merged)
         admitted = self._admit_new(kind, pipeline.complete(kind, obj))
-        return self._store_new(kind, admitted, options, ())
+        return self._store_new(kind, admitted, options, options.strict_problems)
 
     # Common ends
 

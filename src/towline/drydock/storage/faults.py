@@ -13,8 +13,12 @@ from enum import Enum
 from towline.kube.status import ApiError
 
 _PRIMARY = 0xFF
-# Short of room for the shared index or of memory: nothing of the log was written.
-_ROOM = {sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_NOMEM}
+# No promise depends on these: the shared index, memory, the size of a file whose content is safe.
+_HARMLESS = {
+    sqlite3.SQLITE_IOERR_SHMSIZE,
+    sqlite3.SQLITE_IOERR_NOMEM,
+    sqlite3.SQLITE_IOERR_TRUNCATE,
+}
 _LASTING = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
 
@@ -32,7 +36,7 @@ def fault_of(error: BaseException) -> Fault:
     code = getattr(error, "sqlite_errorcode", 0)
     if code in _FULL or code & _PRIMARY == sqlite3.SQLITE_FULL:
         return Fault.FULL
-    if code & _PRIMARY in _LASTING and code not in _ROOM:
+    if code & _PRIMARY in _LASTING and code not in _HARMLESS:
         return Fault.BROKEN
     return Fault.PASSING
 

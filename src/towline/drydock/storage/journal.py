@@ -96,9 +96,9 @@ class Journal:
     def _rows(self, query: str, *values: int) -> Iterator[Row]:
         try:
             for *fields, checksum in self._db.execute(query, values):
-                row = Row(*fields)
-                if row.checksum() != checksum:
-                    raise checks.damaged(self._path, f"checksum of revision {row.rev} ({row.key})")
+                row = tablelayout.read_row(fields, checksum)
+                if row is None:
+                    raise checks.damaged(self._path, f"checksum of revision {fields[0]}")
                 yield row
         except sqlite3.DatabaseError as error:
             raise checks.damaged(self._path, error) from error

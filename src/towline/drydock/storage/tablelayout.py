@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from towline.errors import SettingsError
 
@@ -52,6 +53,13 @@ class Row(NamedTuple):
         """CRC-32 over everything but the time."""
         head = f"{self.rev}\n{self.key}\n{self.op}\n{self.prev}\n{self.create_rev}\n"
         return zlib.crc32(self.value, zlib.crc32(head.encode()))
+
+
+def read_row(fields: Sequence[Any], checksum: Any) -> Row | None:
+    """The row, or None when it is not what was written: damage may change types as well."""
+    row = Row(*fields)
+    intact = isinstance(fields[-1], bytes) and row.checksum() == checksum
+    return row if intact else None
 
 
 def last_revision(db: sqlite3.Connection, database: Path) -> int:

@@ -34,6 +34,7 @@ from towline.kube.cel.types import (
     CelType,
     list_of,
     map_of,
+    more_general,
     optional_of,
     signature,
     type_of,
@@ -290,10 +291,7 @@ class _Checker:
         if before is None:
             return now
         if self.bindings.assignable((before,), (now,)):
-            from_both = self.bindings.resolve(before)
-            return from_both if from_both.kind in {"dyn", "param"} else now if (
-                now.kind in {"dyn", "param"}
-            ) else before
+            return more_general(before, now)
         return self._report(at, f"expected type '{before}' but found '{now}'")
 
     def _present(self, node: Node, type_: CelType) -> CelType:

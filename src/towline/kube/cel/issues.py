@@ -1,11 +1,11 @@
 """What is wrong with an expression: compile-time issues with their place, and run-time errors.
 
-    InputError
-     |- CompileError      the expression is malformed or ill-typed; carries every issue
-    TowlineError
-     |- EvaluationError   the expression has no value for this input
-    LimitError
-     '- CostExceededError the evaluation used up its budget
+InputError
+|- CompileError      the expression is malformed or ill-typed; carries every issue
+TowlineError
+|- EvaluationError   the expression has no value for this input
+LimitError
+'- CostExceededError the evaluation used up its budget
 """
 
 from __future__ import annotations

@@ -111,7 +111,9 @@ _SIMPLE = {
     "t": "\t",
     "v": "\v",
 }
-_IN_STRING = re.compile(r"\\(?:[xX]([0-9a-fA-F]{2})|u(.{4})|U(.{8})|([0-3][0-7][0-7])|(.))", re.S)
+_IN_STRING = re.compile(
+    r"\\(?:[xX]([0-9a-fA-F]{2})|u(.{4})|U(.{8})|([0-3][0-7][0-7])|(.))", re.DOTALL
+)
 
 
 def unquote(text: str) -> str:
@@ -155,8 +157,10 @@ def unquote_bytes(text: str) -> bytes:
         two, four, eight, octal, _ = match.groups()
         if four or eight:
             raise ValueError("unable to unescape string")
-        made += bytes([int(two, 16) if two else int(octal, 8)]) if two or octal else (
-            _character(match).encode()
+        made += (
+            bytes([int(two, 16) if two else int(octal, 8)])
+            if two or octal
+            else (_character(match).encode())
         )
         end = match.end()
     return bytes(made + inside[end:].encode())

@@ -231,4 +231,3 @@ _MACROS: dict[tuple[str, int], _Macro] = {
     ("optFlatMap", 2): _opt_flat_map,
     ("sortBy", 2): _sort_by,
 }
-

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from towline.kube.cel.checker import Checked, Resolution
 from towline.kube.cel.functions import Overload
 from towline.kube.cel.issues import CostExceededError, EvaluationError
+from towline.kube.cel.macros import ACCU
 from towline.kube.cel.tree import (
     Call,
     Comprehension,
@@ -102,6 +103,8 @@ class _Planner:
                 raise TypeError(type(node).__name__)
 
     def _name(self, name: str) -> Step:
+        if name == ACCU:
+            return _accumulated
         known = KNOWN_TYPES.get(name) or TypeValue(name)
 
         def run(frame: Frame) -> Value:
@@ -192,17 +195,17 @@ class _Planner:
 
     def _fold(self, node: Comprehension) -> Step:
         over, init = self.step(node.range), self.step(node.init)
-        condition, step = self.step(node.condition), self.step(node.step)
-        result = self.step(node.result)
-        names = (node.var, node.var2, node.accu)
-        appends = _appends(node)
+        condition, result = self.step(node.condition), self.step(node.result)
+        appended = _appended(node)
+        step = self._appending(appended) if appended else _absorbing(self.step(node.step))
+        names = tuple(name for name in (node.var, node.var2, node.accu) if name)
 
         def run(frame: Frame) -> Value:
             entries = _entries(over(frame), two=bool(node.var2))
             accu = init(frame)
-            before = {name: frame.variables[name] for name in names if name in frame.variables}
             variables = frame.variables
-            variables[node.accu] = list(accu) if appends else accu
+            before = {name: variables[name] for name in names if name in variables}
+            variables[node.accu] = accu
             try:
                 for first, second in entries:
                     frame.spend(0)
@@ -211,7 +214,7 @@ class _Planner:
                         variables[node.var2] = second
                     if condition(frame) is False:
                         break
-                    variables[node.accu] = _settled(step, frame)
+                    variables[node.accu] = step(frame)
                 return result(frame)
             finally:
                 for name in names:
@@ -220,22 +223,67 @@ class _Planner:
 
         return run
 
+    def _appending(self, appended: tuple[Node, Node | None]) -> Step:
+        """Growing a list in place: nobody else sees it before the fold ends."""
+        item = self.step(appended[0])
+        only = None if appended[1] is None else self.step(appended[1])
+
+        def run(frame: Frame) -> Value:
+            made = frame.variables[ACCU]
+            if only is not None:
+                wanted = only(frame)
+                if not isinstance(wanted, bool):
+                    raise EvaluationError("no such overload")
+                if not wanted:
+                    return made
+            value = item(frame)
+            # An item may hold a fold of its own, which puts the accumulator back when it ends.
+            frame.spend(_LIST_COST + 1)
+            made.append(value)
+            return made
+
+        return run
+
+
+def _appended(node: Comprehension) -> tuple[Node, Node | None] | None:
+    """The item and the condition of a fold that builds a list, else None."""
+    if not isinstance(node.init, ListLiteral) or node.accu != ACCU:
+        return None
+    step, only = node.step, None
+    if isinstance(step, Call) and step.function == "_?_:_":
+        only, step = step.args[0], step.args[1]
+    if isinstance(step, Call) and step.function == "_+_" and isinstance(step.args[1], ListLiteral):
+        return step.args[1].items[0], only
+    return None
+
+
+def _accumulated(frame: Frame) -> Value:
+    frame.cost += 1
+    value = frame.variables[ACCU]
+    if isinstance(value, _Failed):
+        raise value.error
+    return value
+
+
+def _absorbing(step: Step) -> Step:
+    """A failed step becomes the accumulator: a later one may still settle the outcome."""
+
+    def run(frame: Frame) -> Value:
+        try:
+            return step(frame)
+        except EvaluationError as error:
+            return _Failed(error)
+
+    return run
+
 
 class _Failed:
-    """An error that a fold carries on with, as `&&` and `||` may still absorb it."""
+    """An error in the place of an accumulator."""
 
     __slots__ = ("error",)
 
     def __init__(self, error: EvaluationError) -> None:
         self.error = error
-
-
-def _settled(step: Step, frame: Frame) -> Value:
-    return step(frame)
-
-
-def _appends(node: Comprehension) -> bool:
-    return isinstance(node.init, ListLiteral)
 
 
 def _entries(value: Value, *, two: bool) -> Iterable[tuple[Value, Value]]:

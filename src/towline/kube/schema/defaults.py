@@ -9,6 +9,7 @@ import base64
 from collections.abc import Callable
 
 from towline.kube.refs import GroupVersionKind
+from towline.kube.schema import policy_defaults
 from towline.kube.schema.catalog import load_catalog
 from towline.kube.schema.pod_defaults import (
     Obj,
@@ -22,6 +23,8 @@ from towline.kube.schema.pod_defaults import (
 )
 from towline.kube.schema.process import normalize
 
+_ADMISSION = "admissionregistration.k8s.io"
+_FLOW = "flowcontrol.apiserver.k8s.io"
 _RBAC = "rbac.authorization.k8s.io"
 _ROLLING = {"maxUnavailable": "25%", "maxSurge": "25%"}
 
@@ -441,5 +444,17 @@ _RULES: dict[tuple[str, str], Callable[[Obj], Obj]] = {
     (_RBAC, "RoleBinding"): _role_binding,
     (_RBAC, "ClusterRoleBinding"): _role_binding,
     ("storage.k8s.io", "StorageClass"): _storage_class,
+    (_ADMISSION, "ValidatingWebhookConfiguration"): policy_defaults.default_validating_webhooks,
+    (_ADMISSION, "MutatingWebhookConfiguration"): policy_defaults.default_mutating_webhooks,
+    (_ADMISSION, "ValidatingAdmissionPolicy"): _spec(policy_defaults.default_admission_policy),
+    (_ADMISSION, "MutatingAdmissionPolicy"): _spec(policy_defaults.default_admission_policy),
+    (_ADMISSION, "ValidatingAdmissionPolicyBinding"): _spec(
+        policy_defaults.default_admission_binding
+    ),
+    (_ADMISSION, "MutatingAdmissionPolicyBinding"): _spec(
+        policy_defaults.default_admission_binding
+    ),
+    (_FLOW, "FlowSchema"): _spec(policy_defaults.default_flow_schema),
+    (_FLOW, "PriorityLevelConfiguration"): _spec(policy_defaults.default_priority_level),
     ("scheduling.k8s.io", "PriorityClass"): _priority_class,
 }

@@ -76,7 +76,10 @@ def _prune_fields(value: dict[str, Any], node: SchemaNode, path: str, unknown: l
 
 
 def apply_defaults(obj: Any, schema: SchemaNode) -> Any:
-    """Fills in the schema's default values; null counts as absent unless it is allowed."""
+    """Fills in the schema's default values; null counts as absent unless it is allowed.
+
+    A null that is not allowed and has no default goes.
+    """
     if isinstance(obj, dict):
         return _default_fields(obj, schema)
     if isinstance(obj, list) and schema.shape == "list":
@@ -93,6 +96,9 @@ def _default_fields(value: dict[str, Any], node: SchemaNode) -> dict[str, Any]:
     for key, child in properties.items():
         present = key in out
         if child.default is UNSET:
+            if present and out[key] is None and not child.nullable:
+                del out[key]
+                changed = True
             continue
         if not present or (out[key] is None and not child.nullable):
             out[key] = copy.deepcopy(child.default)

@@ -2,7 +2,7 @@
 
 Covers the structural dialect of custom resources (types, formats, bounds, patterns, unions, unique
 list items) and the required fields of built-in kinds. Pure. Expressions in
-`x-kubernetes-validations` are not evaluated.
+`x-kubernetes-validations` are the business of `towline.kube.cel`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import Any
 
+from towline.kube.schema.correlation import Correlation
 from towline.kube.schema.fielderror import (
     FieldError,
     duplicate,
@@ -32,20 +33,31 @@ MAX_ERRORS = 100
 _WHOLE = "<nil>"
 
 
-def validate(obj: Any, schema: SchemaNode) -> list[FieldError]:
+def validate(
+    obj: Any, schema: SchemaNode, correlation: Correlation | None = None
+) -> list[FieldError]:
     """What is wrong with an object; empty when it is valid.
+
+    Args:
+        obj: The object.
+        schema: What it must be.
+        correlation: With what it replaces: parts that did not change are not judged.
 
     At most 100 errors are reported.
     """
     errors: list[FieldError] = []
-    for error in _check(obj, schema, ""):
+    for error in _check(obj, schema, "", correlation):
         errors.append(error)
         if len(errors) >= MAX_ERRORS:
             break
     return errors
 
 
-def _check(value: Any, node: SchemaNode, path: str) -> Iterator[FieldError]:
+def _check(
+    value: Any, node: SchemaNode, path: str, before: Correlation | None = None
+) -> Iterator[FieldError]:
+    if before is not None and before.same:
+        return
     problem = _type_problem(value, node)
     if problem:
         where = path or _WHOLE
@@ -57,9 +69,9 @@ def _check(value: Any, node: SchemaNode, path: str) -> Iterator[FieldError]:
     if node.enum and value not in node.enum:
         yield not_supported(path, value, (str(choice) for choice in node.enum))
     if isinstance(value, dict):
-        yield from _check_fields(value, node, path)
+        yield from _check_fields(value, node, path, before)
     elif isinstance(value, list):
-        yield from _check_items(value, node, path)
+        yield from _check_items(value, node, path, before)
     else:
         yield from _check_scalar(value, node, path)
     yield from _check_unions(value, node, path)
@@ -108,7 +120,9 @@ def _type_problem(value: Any, node: SchemaNode) -> str:
 # --- containers ----------------------------------------------------------------------------------
 
 
-def _check_fields(value: dict[str, Any], node: SchemaNode, path: str) -> Iterator[FieldError]:
+def _check_fields(
+    value: dict[str, Any], node: SchemaNode, path: str, before: Correlation | None
+) -> Iterator[FieldError]:
     prefix = f"{path}." if path else ""
     builtin = bool(node.name)
     for name in node.required:
@@ -124,10 +138,13 @@ def _check_fields(value: dict[str, Any], node: SchemaNode, path: str) -> Iterato
     for name, below in value.items():
         child = properties.get(name) or extra
         if child is not None and not (builtin and below is None):
-            yield from _check(below, child, prefix + name)
+            old = None if before is None else before.key(name)
+            yield from _check(below, child, prefix + name, old)
 
 
-def _check_items(value: list[Any], node: SchemaNode, path: str) -> Iterator[FieldError]:
+def _check_items(
+    value: list[Any], node: SchemaNode, path: str, before: Correlation | None
+) -> Iterator[FieldError]:
     raw = node.raw
     if (limit := raw.get("maxItems")) is not None and len(value) > limit:
         yield too_many(path, len(value), limit)
@@ -137,7 +154,8 @@ def _check_items(value: list[Any], node: SchemaNode, path: str) -> Iterator[Fiel
         yield invalid(path, value, f"{_body(path)} shouldn't contain duplicates")
     items = node.items
     for position, item in enumerate(value):
-        yield from _check(item, items, f"{path}[{position}]")
+        old = None if before is None else before.index(position)
+        yield from _check(item, items, f"{path}[{position}]", old)
     if node.list_type != "atomic":
         yield from _check_unique(value, node, path)
 

@@ -1,1 +1,23 @@
-"""Go's text/template language: lexer, parser and a compiler to Python code objects."""
+"""Go's text/template language: lexer, parser and a compiler to Python code objects.
+
+`kinds` and `functions` are the contract with those who write functions and values; `engine` is the
+way in. `python -m` and files are none of its business: it is pure.
+"""
+
+from towline.render.gotemplate.engine import Execution, Template, TemplateSet
+from towline.render.gotemplate.errors import ExecutionError, ParseError, TemplateError
+from towline.render.gotemplate.fields import MissingKey
+from towline.render.gotemplate.functionset import FunctionSet
+from towline.render.gotemplate.limits import Limits
+
+__all__ = [
+    "Execution",
+    "ExecutionError",
+    "FunctionSet",
+    "Limits",
+    "MissingKey",
+    "ParseError",
+    "Template",
+    "TemplateError",
+    "TemplateSet",
+]

@@ -107,11 +107,16 @@ class GoMap(GoValue, dict[str, Any]):
     Attributes:
         go_element: The zero value of its elements.
         go_element_type: Their type as Go prints it.
+        go_plain: Whether only the name differs from map[string]interface {}.
     """
 
     __slots__ = ()
     go_element: ClassVar[Any] = None
     go_element_type: ClassVar[str] = "interface {}"
+    go_plain: ClassVar[bool] = True
+
+    def __init_subclass__(cls) -> None:
+        cls.go_plain = cls.go_element_type == "interface {}" and not cls.go_methods
 
 
 class StringList(GoSlice):
@@ -145,6 +150,7 @@ _TYPES: Final[dict[type, tuple[str, str]]] = {
     dict: ("map", "map[string]interface {}"),
     list: ("slice", "[]interface {}"),
     bytes: ("slice", "[]uint8"),
+    complex: ("complex128", "complex128"),  # literals only
 }
 
 

@@ -11,7 +11,7 @@ T = TypeVar("T")
 class BoundedCache(Generic[T]):
     """Keeps the entries that were used last.
 
-    Each call is one step of the interpreter's dictionary, so threads may share it.
+    Threads may share it: at worst one of them does not find what another is just reading.
 
     Args:
         size: How many entries are kept.
@@ -23,7 +23,7 @@ class BoundedCache(Generic[T]):
 
     def get(self, key: str) -> T | None:
         """The entry, or None."""
-        entry = self._entries.get(key)
+        entry = self._entries.pop(key, None)
         if entry is not None:
             self._entries[key] = entry
         return entry

@@ -182,6 +182,19 @@ def text_map_of(value: Any, field: str) -> dict[str, str] | None:
     return {key: text_of(item, field) for key, item in value.items()}
 
 
+def mapping_of(value: Any, field: str, type_name: str) -> dict[str, Any]:
+    """A value where a struct is expected; null is an empty one.
+
+    Raises:
+        ChartError: It is something else.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise _mismatch(value, f"struct field {field} of type {type_name}")
+    return value
+
+
 def structs_of(
     value: Any, field: str, type_name: str, read: Callable[[dict[str, Any], str], T]
 ) -> list[T | None] | None:

@@ -18,8 +18,10 @@ from towline.render.helm.metadata import Metadata, decode_metadata, validate_met
 from towline.render.helm.values import copy_values, merge_maps
 
 _MAX_DEPTH: Final = 20
+_LEGACY: Final = frozenset({"requirements.yaml", "requirements.lock"})
+_KEPT_BYTES: Final = 8 * 1024 * 1024
 _VALUES: Final[BoundedCache[dict[str, Any]]] = BoundedCache(512)
-_ARCHIVES: Final[BoundedCache[tuple[ChartFile, ...]]] = BoundedCache(64)
+_ARCHIVES: Final[BoundedCache[tuple[ChartFile, ...]]] = BoundedCache(32)
 
 
 def load_chart(
@@ -83,15 +85,15 @@ def yaml_documents(text: str) -> list[str]:
     """The documents of a stream as Kubernetes' reader splits it: at lines that begin with `---`."""
     documents: list[str] = []
     lines: list[str] = []
-    for line in text.splitlines(keepends=True):
+    for line in text.split("\n"):
         if line.startswith("---") and not line[3:].strip():
             if lines:
-                documents.append("".join(lines))
+                documents.append("\n".join(lines))
             lines = []
         else:
             lines.append(line)
     if lines:
-        documents.append("".join(lines))
+        documents.append("\n".join(lines))
     return documents
 
 
@@ -104,7 +106,8 @@ def _unpacked(data: bytes, limits: ArchiveLimits) -> tuple[ChartFile, ...]:
     files = _ARCHIVES.get(key)
     if files is None:
         files = tuple(read_archive(data, limits=limits))
-        _ARCHIVES.put(key, files)
+        if sum(len(file.data) for file in files) <= _KEPT_BYTES:
+            _ARCHIVES.put(key, files)
     return files
 
 
@@ -122,8 +125,8 @@ class _Loader:
         chart = Chart(metadata if metadata is not None else Metadata())
         subcharts: dict[str, list[ChartFile]] = {}
         for file in files:
-            self._place(chart, subcharts, file, known=metadata is not None)
-        if metadata is None and not chart.metadata.api_version:
+            self._place(chart, subcharts, file)
+        if metadata is None and not _LEGACY.intersection(file.name for file in files):
             raise ChartError("Chart.yaml file is missing")
         validate_metadata(chart.metadata, major=self._major)
         dependencies = [
@@ -135,7 +138,7 @@ class _Loader:
         return chart
 
     def _place(
-        self, chart: Chart, subcharts: dict[str, list[ChartFile]], file: ChartFile, *, known: bool
+        self, chart: Chart, subcharts: dict[str, list[ChartFile]], file: ChartFile
     ) -> None:
         name = file.name
         special = _SPECIAL.get(name)

@@ -19,7 +19,7 @@ from towline.render.helm.decoding import (
     texts_of,
 )
 from towline.render.helm.errors import ChartError
-from towline.text.semver import is_version
+from towline.render.helm.versions import is_version
 
 _ALIAS: Final = re.compile(r"[a-zA-Z0-9_-]+")
 _TYPES: Final = frozenset({"", "application", "library"})
@@ -110,7 +110,7 @@ def decode_metadata(text: str, metadata: Metadata) -> None:
         ChartError: It is not YAML, or a field has the wrong type.
     """
     value = load_struct(text, "chart.Metadata")
-    for key, item in value.items():
+    for key, item in sorted(value.items()):
         name = field_named(key, _FIELDS)
         if name in _TEXTS:
             setattr(metadata, _TEXTS[name], text_of(item, "Metadata." + name))
@@ -173,7 +173,7 @@ def _validate_identity(metadata: Metadata, major: int) -> None:
         raise _invalid(f'chart.metadata.name "{metadata.name}" is invalid')
     if not metadata.version:
         raise _invalid("chart.metadata.version is required")
-    if not is_version(metadata.version):
+    if not is_version(metadata.version, major=major):
         raise _invalid(f'chart.metadata.version "{metadata.version}" is invalid')
     if metadata.type not in _TYPES:
         raise _invalid("chart.metadata.type must be application or library")

@@ -214,6 +214,41 @@ async def test_compaction_keeps_the_versions_that_kept_changes_came_from(tmp_pat
 
 
 @pytest.mark.asyncio
+async def test_a_change_of_a_compacted_version_still_knows_what_it_came_from(
+    tmp_path: Path,
+) -> None:
+    store = open_store(tmp_path)
+    await store.put(key("a"), config_map("a", "1"))
+    await store.compact(keep_seconds=-10, keep_changes=1000)
+    await store.put(key("a"), config_map("a", "2"))
+    await store.close()
+
+    store = open_store(tmp_path)
+    (change,) = store.history.since(1, lambda _: True)
+    assert change.old is not None
+    assert change.old.obj["data"]["value"] == "1"
+    await store.close()
+
+
+@pytest.mark.asyncio
+async def test_compaction_leaves_one_step_per_object_and_none_of_the_deleted(
+    tmp_path: Path,
+) -> None:
+    store = open_store(tmp_path)
+    for value in range(40):
+        await asyncio.gather(
+            *(store.put(key(f"a-{n}"), config_map(f"a-{n}", str(value))) for n in range(30))
+        )
+        await store.put(key("brief"), config_map("brief"))
+        await store.remove(key("brief"), config_map("brief"))
+    assert await store.compact(keep_seconds=-10, keep_changes=10_000) == 40 * 32
+    await store.close()
+    with sqlite3.connect(tmp_path / "state.db") as db:
+        assert db.execute("SELECT count(*) FROM log").fetchone() == (30,)
+    db.close()
+
+
+@pytest.mark.asyncio
 async def test_an_earlier_state_can_be_listed_until_the_history_ends(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     await store.put(key("a"), config_map("a", "1"))

@@ -1,0 +1,69 @@
+"""Numbers as Go prints and reads them. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import Decimal
+
+_FLOAT = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_SPECIAL = {"inf": math.inf, "infinity": math.inf, "nan": math.nan}
+
+
+def _special(value: float) -> str:
+    if math.isnan(value):
+        return "NaN"
+    return "+Inf" if value > 0 else "-Inf"
+
+
+def general(value: float) -> str:
+    """Shortest text, with an exponent when it is below -4 or above 20."""
+    if not math.isfinite(value):
+        return _special(value)
+    digits, exponent = _digits(value)
+    sign = "-" if math.copysign(1, value) < 0 else ""
+    if -4 <= exponent < 21:
+        return plain(value)
+    mantissa = digits[0] + (f".{digits[1:]}" if len(digits) > 1 else "")
+    return f"{sign}{mantissa}e{'+' if exponent >= 0 else '-'}{abs(exponent):02d}"
+
+
+def plain(value: float) -> str:
+    """Shortest text without an exponent."""
+    if not math.isfinite(value):
+        return _special(value)
+    text = format(Decimal(repr(value)), "f")
+    return text.removesuffix(".0")
+
+
+def _digits(value: float) -> tuple[str, int]:
+    _, digits, exponent = Decimal(repr(abs(value))).as_tuple()
+    text = "".join(map(str, digits))
+    power = len(text) - 1 + int(exponent)
+    return text.rstrip("0") or "0", power if value else 0
+
+
+def read_float(text: str) -> float:
+    """The number that a text spells.
+
+    Raises:
+        ValueError: It spells none.
+    """
+    bare = text.lstrip("+-").lower()
+    if bare in _SPECIAL and len(text) - len(bare) <= 1:
+        return -_SPECIAL[bare] if text.startswith("-") else _SPECIAL[bare]
+    if _FLOAT.fullmatch(text) is None:
+        raise ValueError(text)
+    return float(text)
+
+
+def read_int(text: str) -> int:
+    """The whole number that a text spells in base 10.
+
+    Raises:
+        ValueError: It spells none.
+    """
+    if len(text) > 40 or _INTEGER.fullmatch(text) is None:
+        raise ValueError(text)
+    return int(text)

@@ -1,0 +1,153 @@
+"""Data with a schema as values: converted where an expression looks, not before. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, overload
+
+from towline.kube.cel.issues import EvaluationError
+from towline.kube.cel.schemas import Shape, scalar
+from towline.kube.cel.values import Opaque, Value, equal, is_list
+
+
+def value_of(data: Any, shape: Shape) -> Value:
+    """Data as a value.
+
+    Raises:
+        EvaluationError: It is not what the schema says.
+    """
+    if data is None:
+        if shape.nullable:
+            return None
+        raise EvaluationError("invalid data, got null for schema with nullable=false")
+    match shape.kind:
+        case "object":
+            return ObjectValue(_expect(data, dict, "a map", "object"), shape)
+        case "map":
+            return MapValue(_expect(data, dict, "a map", "object"), shape)
+        case "list":
+            return ListValue(_expect(data, list, "an array", "array"), shape)
+        case _:
+            return scalar(data, shape)
+
+
+def _expect(data: Any, kind: type, said: str, type_: str) -> Any:
+    if isinstance(data, kind):
+        return data
+    raise EvaluationError(f"invalid data, expected {said} for the provided schema with type={type_}")
+
+
+def _below(shape: Shape) -> Shape:
+    assert shape.below is not None
+    return shape.below
+
+
+class MapValue(Mapping[str, Value]):
+    """An object of JSON whose keys are free."""
+
+    def __init__(self, data: dict[str, Any], shape: Shape) -> None:
+        self._data = data
+        self._item = _below(shape)
+
+    def __getitem__(self, key: str) -> Value:
+        return value_of(self._data[key], self._item)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._data
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._data)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+
+class ObjectValue(Mapping[str, Value]):
+    """An object of JSON with named fields; what the schema does not name is only compared."""
+
+    def __init__(self, data: dict[str, Any], shape: Shape) -> None:
+        self._data = data
+        self._shape = shape
+
+    def __getitem__(self, key: str) -> Value:
+        field = self._shape.fields.get(key)
+        if field is None:
+            known = dict(self._hidden())
+            return Opaque(known[key])
+        return value_of(self._data[self._shape.names[key]], field)
+
+    def __contains__(self, key: object) -> bool:
+        if key in self._shape.fields:
+            return self._shape.names[str(key)] in self._data
+        return any(key == name for name, _ in self._hidden())
+
+    def _hidden(self) -> Iterator[tuple[str, Any]]:
+        named = set(self._shape.names.values())
+        return ((key, data) for key, data in self._data.items() if key not in named)
+
+    def __iter__(self) -> Iterator[str]:
+        for escaped, name in self._shape.names.items():
+            if name in self._data:
+                yield escaped
+        for name, _ in self._hidden():
+            yield name
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+
+class ListValue(Sequence[Value]):
+    """A list of JSON; lists of type `set` and `map` compare without order and merge when added."""
+
+    def __init__(self, data: list[Any], shape: Shape) -> None:
+        self._data = data
+        self._shape = shape
+        self._item = _below(shape)
+
+    @overload
+    def __getitem__(self, index: int) -> Value: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Value]: ...
+    def __getitem__(self, index: int | slice) -> Value:
+        if isinstance(index, slice):
+            return [value_of(each, self._item) for each in self._data[index]]
+        return value_of(self._data[index], self._item)
+
+    def __iter__(self) -> Iterator[Value]:
+        return (value_of(each, self._item) for each in self._data)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    @property
+    def unordered(self) -> bool:
+        """Whether order does not count."""
+        return self._shape.list_type in {"set", "map"}
+
+    def equals_unordered(self, other: Value) -> bool:
+        """Equality that knows the list's type."""
+        if not is_list(other) or len(other) != len(self):
+            return False
+        if not self.unordered:
+            return all(equal(a, b) for a, b in zip(self, other, strict=True))
+        own = {self._identity(item): item for item in self}
+        return all(
+            (key := self._identity(item)) in own and equal(own[key], item) for item in other
+        )
+
+    def _identity(self, item: Value) -> tuple[Value, ...]:
+        """What makes an item the same one: its keys, or all of a scalar."""
+        if self._shape.list_type == "map" and isinstance(item, Mapping):
+            return tuple(item.get(key) for key in self._shape.list_keys)
+        return (type(item), item)
+
+    def merged(self, other: Value) -> list[Value]:
+        """The list followed by another; in sets and maps what is already there is not doubled."""
+        if not self.unordered:
+            return [*self, *other]
+        made = {self._identity(item): item for item in self}
+        for item in other:
+            key = self._identity(item)
+            if self._shape.list_type == "map" or key not in made:
+                made[key] = item
+        return list(made.values())

@@ -1,0 +1,237 @@
+"""Field chains: `.a.b.c` on maps, structs and nil.
+
+`Fields` holds one function for each length of chain: a straight run of dict look-ups for the common
+case, and Go's whole rules when that fails.
+
+Go tells a nil that was stored as an interface (an entry of a map) from no value at all (the result
+of a pipeline). A field of the former is an error, of the latter it is no value again. Python's None
+is both; `boxed` says which one the receiver of a chain is. The compiler knows it from where the
+receiver comes: the dot of a range, for instance, is boxed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from towline.errors import LimitError
+from towline.render.gotemplate.errors import CallError, EvaluationError
+from towline.render.gotemplate.functions import Function, FunctionError, GoType
+from towline.render.gotemplate.kinds import GoMap, GoObject, GoValue, Int64, type_name
+from towline.render.gotemplate.quoting import quote
+
+MissingKey: TypeAlias = Literal["default", "zero", "error"]
+
+
+class Constant(msgspec.Struct, frozen=True):
+    """A literal argument of a method, whose parameter decides what it stands for.
+
+    Attributes:
+        value: The value without context.
+        source: As written.
+    """
+
+    value: Any
+    source: str
+
+
+class Fields:
+    """Evaluates chains by one rule for missing keys.
+
+    Args:
+        missing_key: What a map's missing key gives: no value, the zero value, or an error.
+    """
+
+    def __init__(self, missing_key: MissingKey) -> None:
+        self._missing_key = missing_key
+
+    def chain(self, receiver: Any, names: tuple[str, ...], *, boxed: bool) -> Any:
+        """The value at the end of the chain, by Go's rules.
+
+        Raises:
+            EvaluationError: A receiver on the way has no such field.
+        """
+        for name in names:
+            receiver, boxed = self._field(receiver, name, boxed=boxed)
+        return receiver
+
+    def _field(self, receiver: Any, name: str, *, boxed: bool) -> tuple[Any, bool]:
+        if receiver is None:
+            if boxed:
+                raise EvaluationError(f"nil pointer evaluating interface {{}}.{name}")
+            if self._missing_key == "error":
+                raise EvaluationError(f"nil data; no entry for key {quote(name)}")
+            return None, False
+        if isinstance(receiver, GoValue):
+            method = receiver.go_methods.get(name)
+            if method is not None:
+                return call_method(receiver, name, method, ()), True
+        if isinstance(receiver, dict):
+            return self._entry(receiver, name)
+        if isinstance(receiver, GoObject) and name in receiver.go_fields:
+            return getattr(receiver, receiver.go_fields[name]), True
+        shown = "interface {}" if boxed else type_name(receiver)
+        raise EvaluationError(f"can't evaluate field {name} in type {shown}")
+
+    def _entry(self, receiver: dict[str, Any], name: str) -> tuple[Any, bool]:
+        boxed = not isinstance(receiver, GoMap) or receiver.go_element_type == "interface {}"
+        if name in receiver:
+            return receiver[name], boxed
+        if self._missing_key == "error":
+            raise EvaluationError(f"map has no entry for key {quote(name)}")
+        if self._missing_key == "default":
+            return None, False
+        return (receiver.go_element if isinstance(receiver, GoMap) else None), boxed
+
+    def method(
+        self, receiver: Any, names: tuple[str, ...], boxed: bool, arguments: tuple[Any, ...]
+    ) -> Any:
+        """The result of the method at the end of a chain.
+
+        Raises:
+            EvaluationError: There is no such method, or the arguments do not fit.
+            CallError: It failed.
+        """
+        for name in names[:-1]:
+            receiver, boxed = self._field(receiver, name, boxed=boxed)
+        name = names[-1]
+        if isinstance(receiver, GoValue):
+            method = receiver.go_methods.get(name)
+            if method is not None:
+                return call_method(receiver, name, method, arguments)
+            if isinstance(receiver, GoObject) and name in receiver.go_fields:
+                raise EvaluationError(f"{name} has arguments but cannot be invoked as function")
+        if isinstance(receiver, dict):
+            raise EvaluationError(f"{name} is not a method but has arguments")
+        return self._field(receiver, name, boxed=boxed)[0]
+
+    def accessors(self) -> dict[str, Callable[..., Any]]:
+        """The functions that compiled templates call.
+
+        `f1`, `f2`, `f3` take a receiver and that many names, `fn` takes a tuple of names; those
+        with `g` are for boxed receivers.
+        """
+        named: dict[str, Callable[..., Any]] = {}
+        for letter, boxed in (("f", False), ("g", True)):
+            named |= self._accessors(letter, boxed)
+        named["method"] = self.method
+        return named
+
+    def _accessors(self, letter: str, boxed: bool) -> dict[str, Callable[..., Any]]:
+        slow, lenient = self.chain, self._missing_key == "zero"
+
+        def last(inner: Any, name: str, receiver: Any, names: tuple[str, ...]) -> Any:
+            if isinstance(inner, GoObject):
+                if name in inner.go_fields and name not in inner.go_methods:
+                    return getattr(inner, inner.go_fields[name])
+            elif lenient and isinstance(inner, GoMap) and inner.go_plain:
+                return inner.get(name)
+            return slow(receiver, names, boxed=boxed)
+
+        def field1(receiver: Any, name: str) -> Any:
+            if lenient and type(receiver) is dict:
+                return receiver.get(name)
+            return last(receiver, name, receiver, (name,))
+
+        def field2(receiver: Any, first: str, name: str) -> Any:
+            try:
+                inner = receiver[first]
+            except (KeyError, TypeError, IndexError):
+                inner = None
+            if lenient and type(inner) is dict:
+                return inner.get(name)
+            return last(inner, name, receiver, (first, name))
+
+        def field3(receiver: Any, first: str, second: str, name: str) -> Any:
+            try:
+                inner = receiver[first][second]
+            except (KeyError, TypeError, IndexError):
+                inner = None
+            if lenient and type(inner) is dict:
+                return inner.get(name)
+            return last(inner, name, receiver, (first, second, name))
+
+        def field_n(receiver: Any, names: tuple[str, ...]) -> Any:
+            inner = receiver
+            try:
+                for name in names[:-1]:
+                    inner = inner[name]
+            except (KeyError, TypeError, IndexError):
+                inner = None
+            if lenient and type(inner) is dict:
+                return inner.get(names[-1])
+            return last(inner, names[-1], receiver, names)
+
+        return {
+            f"{letter}1": field1,
+            f"{letter}2": field2,
+            f"{letter}3": field3,
+            f"{letter}n": field_n,
+        }
+
+
+def convert(value: Any, wanted: GoType, boxed: bool) -> Any:
+    """The argument as the parameter's type takes it.
+
+    Raises:
+        EvaluationError: It is of another type.
+    """
+    if value is None:
+        if boxed and wanted.name != "interface {}":
+            raise EvaluationError(
+                f"wrong type for value; expected {wanted.name}; got interface {{}}"
+            )
+        if not wanted.nilable:
+            raise EvaluationError(f"invalid value; expected {wanted.name}")
+        return wanted.nil_value() if wanted.nil_value is not None else None
+    if wanted.accepts(value):
+        return value
+    raise EvaluationError(
+        f"wrong type for value; expected {wanted.name}; got {type_name(value)}"
+    )
+
+
+def call_method(receiver: GoValue, name: str, method: Function, arguments: tuple[Any, ...]) -> Any:
+    """The method's result.
+
+    Raises:
+        EvaluationError: The arguments do not fit its parameters.
+        CallError: It failed.
+    """
+    fixed = len(method.params)
+    if method.rest is None and len(arguments) != fixed:
+        raise EvaluationError(
+            f"wrong number of args for {name}: want {fixed} got {len(arguments)}"
+        )
+    if len(arguments) < fixed:
+        raise EvaluationError(
+            f"wrong number of args for {name}: want at least {fixed} got {len(arguments)}"
+        )
+    converted = []
+    for at, argument in enumerate(arguments):
+        wanted = method.params[at] if at < fixed else method.rest
+        if wanted is None:
+            raise AssertionError("checked by the counts above")
+        converted.append(_argument(argument, wanted))
+    try:
+        return method.call(receiver, *converted)
+    except FunctionError as error:
+        raise CallError(name, str(error)) from error
+    except RecursionError:
+        raise LimitError("templates nest too deeply") from None
+
+
+def _argument(argument: Any, wanted: GoType) -> Any:
+    if not isinstance(argument, Constant):
+        return convert(argument, wanted, boxed=False)
+    value = argument.value
+    if type(value) is int and wanted.name in {"int64", "int"}:
+        return Int64(value) if wanted.name == "int64" else value
+    if wanted.accepts(value):
+        return value
+    expected = {"int": "integer", "int64": "integer", "float64": "float"}.get(
+        wanted.name, wanted.name
+    )
+    raise EvaluationError(f"expected {expected}; found {argument.source}")

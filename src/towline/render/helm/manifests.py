@@ -1,0 +1,199 @@
+"""What templates wrote, cut into manifests and put into the order of installation."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from towline.render.helm.bounded import BoundedCache
+from towline.render.helm.decoding import (
+    field_named,
+    load_struct,
+    mapping_of,
+    text_map_of,
+    text_of,
+)
+from towline.render.helm.errors import ChartError, RenderError
+
+HOOK: Final = "helm.sh/hook"
+_HEAD: Final = "SimpleHead"
+_METADATA: Final = (
+    'struct { Name string "json:\\"name\\""; '
+    'Annotations map[string]string "json:\\"annotations\\"" }'
+)
+_RE_SPACE: Final = "\t\n\f\r "
+_SPACE: Final = " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008" + (
+    "\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
+# Separators as Helm 3 and Helm 4 see them; RE2's \s is ASCII and knows no vertical tab.
+_SEPARATOR_3: Final = re.compile(r"(?:^|\n)---[\t\n\f\r ]*")
+_SEPARATOR_4: Final = re.compile(r"^---[ \t]*", re.MULTILINE)
+
+_KINDS: Final = (
+    "PriorityClass Namespace NetworkPolicy ResourceQuota LimitRange PodSecurityPolicy "
+    "PodDisruptionBudget ServiceAccount Secret SecretList ConfigMap StorageClass PersistentVolume "
+    "PersistentVolumeClaim CustomResourceDefinition ClusterRole ClusterRoleList ClusterRoleBinding "
+    "ClusterRoleBindingList Role RoleList RoleBinding RoleBindingList Service DaemonSet Pod "
+    "ReplicationController ReplicaSet Deployment HorizontalPodAutoscaler StatefulSet Job CronJob "
+    "IngressClass Ingress APIService"
+).split()
+_KINDS_4: Final = [*_KINDS, "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"]
+_EVENTS: Final = {
+    **{
+        name: name
+        for name in (
+            "pre-install",
+            "post-install",
+            "pre-delete",
+            "post-delete",
+            "pre-upgrade",
+            "post-upgrade",
+            "pre-rollback",
+            "post-rollback",
+            "test",
+        )
+    },
+    "test-success": "test",
+}
+
+
+class Head(msgspec.Struct, frozen=True):
+    """What Helm reads of a manifest.
+
+    Attributes:
+        api_version: Its apiVersion.
+        kind: Its kind.
+        name: metadata.name.
+        annotations: metadata.annotations; empty when there are none.
+    """
+
+    api_version: str = ""
+    kind: str = ""
+    name: str = ""
+    annotations: dict[str, str] = {}
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """One document that a template wrote.
+
+    Attributes:
+        path: The template.
+        text: The document, without separators.
+        head: What was read of it.
+        events: When it runs, if it is a hook; `test` for tests.
+    """
+
+    path: str
+    text: str
+    head: Head
+    events: tuple[str, ...] = ()
+
+
+class Sorted(msgspec.Struct, frozen=True):
+    """All manifests.
+
+    Attributes:
+        generic: Those that are no hooks, in the order of installation.
+        hooks: Hooks, in the same order.
+    """
+
+    generic: tuple[Manifest, ...]
+    hooks: tuple[Manifest, ...]
+
+
+def sort_manifests(files: Mapping[str, str], *, major: int) -> Sorted:
+    """Cuts rendered templates into documents and sorts these by kind.
+
+    Args:
+        files: Path of each template to what it wrote.
+        major: Which Helm: 3 or 4.
+
+    Raises:
+        RenderError: A document is not YAML, or not a mapping.
+    """
+    generic: list[Manifest] = []
+    hooks: list[Manifest] = []
+    for path in sorted(files):
+        if posixpath.basename(path).startswith("_") or not files[path].strip(_SPACE):
+            continue
+        for text in split_documents(files[path], major=major):
+            manifest = _manifest(path, text)
+            if manifest is not None:
+                (hooks if manifest.events else generic).append(manifest)
+    order = _KINDS if major < 4 else _KINDS_4
+    ranks = {kind: rank for rank, kind in enumerate(order)}
+    return Sorted(tuple(_by_kind(generic, ranks)), tuple(_by_kind(hooks, ranks)))
+
+
+def split_documents(text: str, *, major: int) -> list[str]:
+    """The documents of a text; Helm 4 keeps the white space at their ends."""
+    if major < 4:
+        # White space before a separator belongs to it; taking it away here keeps this linear.
+        parts = [part.rstrip(_RE_SPACE) for part in _SEPARATOR_3.split(text.strip(_SPACE))]
+        return [part.strip(_SPACE) for part in parts if part]
+    parts = _SEPARATOR_4.split(text.lstrip(_SPACE))
+    return [part.lstrip(_SPACE) for part in parts if part.strip(_SPACE)]
+
+
+def _by_kind(manifests: Iterable[Manifest], ranks: Mapping[str, int]) -> list[Manifest]:
+    last = len(ranks)
+
+    def key(manifest: Manifest) -> tuple[int, str]:
+        rank = ranks.get(manifest.head.kind)
+        return (last, manifest.head.kind) if rank is None else (rank, "")
+
+    return sorted(manifests, key=key)
+
+
+def _manifest(path: str, text: str) -> Manifest | None:
+    try:
+        head = head_of(text)
+    except ChartError as error:
+        raise RenderError(f"YAML parse error on {path}: {error.message}") from error
+    if HOOK not in head.annotations:
+        return Manifest(path, text, head)
+    events = [name.strip(_SPACE).lower() for name in head.annotations[HOOK].split(",")]
+    if any(event not in _EVENTS for event in events):
+        return None
+    return Manifest(path, text, head, tuple(_EVENTS[event] for event in events))
+
+
+_HEADS: Final[BoundedCache[Head]] = BoundedCache(8192)
+
+
+def head_of(text: str) -> Head:
+    """What Helm reads of a document; read once for each text.
+
+    Raises:
+        ChartError: It is not YAML, or a field has the wrong type.
+    """
+    key = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=20).hexdigest()
+    head = _HEADS.get(key)
+    if head is None:
+        head = _decode_head(load_struct(text, "releaseutil.SimpleHead"))
+        _HEADS.put(key, head)
+    return head
+
+
+def _decode_head(value: Mapping[str, Any]) -> Head:
+    fields = {name: "" for name in ("apiVersion", "kind", "name")}
+    annotations: dict[str, str] = {}
+    # Go fills fields in the order of sorted keys, whatever their case.
+    for key, item in sorted(value.items()):
+        name = field_named(key, ("apiVersion", "kind", "metadata"))
+        if name == "metadata":
+            for inner, entry in sorted(mapping_of(item, f"{_HEAD}.metadata", _METADATA).items()):
+                match field_named(inner, ("name", "annotations")):
+                    case "name":
+                        fields["name"] = text_of(entry, f"{_HEAD}.metadata.name")
+                    case "annotations":
+                        at = f"{_HEAD}.metadata.annotations"
+                        annotations = text_map_of(entry, at) or {}
+        elif name:
+            fields[name] = text_of(item, f"{_HEAD}.{name}")
+    return Head(fields["apiVersion"], fields["kind"], fields["name"], annotations)
