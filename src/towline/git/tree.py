@@ -11,6 +11,7 @@ from pygit2.enums import FileMode, ObjectType
 
 from towline.errors import InputError, LimitError, NotFoundError, TransientError
 
+_MAX_FOLDERS = 4096
 _MAX_HOPS = 40
 _MAX_DEPTH = 256
 _FAULTS = (pygit2.GitError, KeyError, ValueError)
@@ -66,6 +67,7 @@ class GitTree:
         self._damaged = damaged
         self.commit = commit
         self.repository_path = str(repository.path)
+        self._folders: dict[pygit2.Oid, pygit2.Object] = {}
         self._root: pygit2.Tree = self._root_of(commit)
 
     def mark_damaged(self) -> None:
@@ -183,10 +185,18 @@ class GitTree:
             raise NotFoundError(f"no such file or directory: {shown}")
         try:
             if name in parent:
-                return parent[name]
+                return self._loaded(parent[name])
         except _FAULTS as error:
             raise self._broken(error) from error
         raise NotFoundError(f"no such file or directory: {shown}")
+
+    def _loaded(self, entry: pygit2.Object) -> pygit2.Object:
+        """The entry, a folder's in the form that has been read already."""
+        if entry.filemode != FileMode.TREE:
+            return entry
+        if len(self._folders) >= _MAX_FOLDERS:
+            self._folders.clear()
+        return self._folders.setdefault(entry.id, entry)
 
     def _target(self, link: pygit2.Object, shown: str) -> list[str]:
         try:
