@@ -11,6 +11,7 @@ from towline.argo.globs import matches
 from towline.argo.manifest import Manifest
 from towline.errors import InputError, LimitError
 from towline.render.documents import manifests_of_json, manifests_of_yaml
+from towline.render.jsonnet import manifests_of_jsonnet, read_options
 from towline.render.result import RenderResult, result_of
 from towline.render.tree import FileTree, RecordingTree, clean_path, join
 
@@ -46,7 +47,21 @@ def render_directory(tree: FileTree, path: str, options: Directory) -> RenderRes
             raise LimitError(
                 f"the manifest files of {path!r} are larger than {MAX_COMBINED_BYTES} bytes in all"
             )
-        found.extend(_manifests(content, file, place))
+        text = _text(content, file)
+        if _SKIP_MARK in text:
+            continue
+        if file.endswith(".jsonnet"):
+            found += manifests_of_jsonnet(
+                recording,
+                text,
+                folder=folder,
+                file=file,
+                path=place,
+                options=read_options(options.jsonnet),
+            )
+            continue
+        read = manifests_of_json if file.endswith(".json") else manifests_of_yaml
+        found += read(text, file, place)
     return result_of(found, SOURCE_TYPE, recording.reads)
 
 
@@ -72,15 +87,9 @@ def _wanted(relative: str, options: Directory) -> bool:
     return not options.include or matches(options.include, relative)
 
 
-def _manifests(content: bytes, file: str, path: str) -> list[Manifest]:
+def _text(content: bytes, file: str) -> str:
     try:
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise InputError("the file is not UTF-8 text", file=file, line=line) from error
-    if _SKIP_MARK in text:
-        return []
-    if file.endswith(".jsonnet"):
-        raise InputError("Jsonnet is not available in this installation", file=file)
-    read = manifests_of_json if file.endswith(".json") else manifests_of_yaml
-    return read(text, file, path)

@@ -73,7 +73,11 @@ def _equal(first: Any, second: Any) -> bool:
             f"{type_name(second)}: {sprint(second)}"
         )
     if isinstance(second, GoObject):
-        return bool(first == second)
+        if second.go_type.startswith("*"):
+            return first is second
+        fields = [getattr(second, attribute) for attribute in second.go_fields.values()]
+        if not any(isinstance(field, dict | list | bytes) for field in fields):
+            return fields == [getattr(first, name) for name in first.go_fields.values()]
     shown = Formatter(Spec()).format(second, "s")
     raise FunctionError(f"non-comparable type {shown}: {type_name(second)}")
 
@@ -247,10 +251,17 @@ def urlquery(*values: Any) -> str:
     return quote_plus(_encode(_joined(values)), safe="~")
 
 
-def call(name: str, function: Any) -> Any:
-    """The function `call`: no value of a template is a function, so it always fails."""
+def call(name: str | None, function: Any) -> Any:
+    """The function `call`: no value of a template is a function, so it always fails.
+
+    Args:
+        name: The operand as written; None when it came through the pipe.
+        function: What should be called.
+    """
     if function is None:
         raise FunctionError("call of nil")
+    if name is None:
+        name = function if isinstance(function, str) else f"<{type_name(function)} Value>"
     raise FunctionError(f"non-function {name} of type {type_name(function)}")
 
 

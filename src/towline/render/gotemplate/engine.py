@@ -241,10 +241,6 @@ class Execution:
             function(self, output, data)
         except (EvaluationError, CallError, FunctionError, TemplateError) as error:
             raise self._located(template, error) from None
-        except UnboundLocalError as error:
-            # A variable whose declaration and/or skipped.
-            message = EvaluationError(f"undefined variable: {error}")
-            raise self._located(template, message.with_traceback(error.__traceback__)) from None
         except RecursionError:
             raise LimitError("templates nest too deeply") from None
         finally:

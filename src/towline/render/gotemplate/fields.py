@@ -16,9 +16,8 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from towline.errors import LimitError
 from towline.render.gotemplate.errors import CallError, EvaluationError
-from towline.render.gotemplate.functions import Function, FunctionError, GoType
+from towline.render.gotemplate.functions import ANY, Function, FunctionError, GoType
 from towline.render.gotemplate.kinds import GoMap, GoObject, GoValue, Int64, type_name
 from towline.render.gotemplate.quoting import quote
 
@@ -67,7 +66,7 @@ class Fields:
         if isinstance(receiver, GoValue):
             method = receiver.go_methods.get(name)
             if method is not None:
-                return call_method(receiver, name, method, ()), True
+                return invoke(bind_method(receiver, name, method, 0), ()), True
         if isinstance(receiver, dict):
             return self._entry(receiver, name)
         if isinstance(receiver, GoObject) and name in receiver.go_fields:
@@ -85,14 +84,11 @@ class Fields:
             return None, False
         return (receiver.go_element if isinstance(receiver, GoMap) else None), boxed
 
-    def method(
-        self, receiver: Any, names: tuple[str, ...], boxed: bool, arguments: tuple[Any, ...]
-    ) -> Any:
-        """The result of the method at the end of a chain.
+    def bind(self, receiver: Any, names: tuple[str, ...], boxed: bool, count: int) -> Bound:
+        """The method at the end of a chain, to be called with that many arguments.
 
         Raises:
-            EvaluationError: There is no such method, or the arguments do not fit.
-            CallError: It failed.
+            EvaluationError: There is no such method, or it takes another number of arguments.
         """
         for name in names[:-1]:
             receiver, boxed = self._field(receiver, name, boxed=boxed)
@@ -100,12 +96,13 @@ class Fields:
         if isinstance(receiver, GoValue):
             method = receiver.go_methods.get(name)
             if method is not None:
-                return call_method(receiver, name, method, arguments)
+                return bind_method(receiver, name, method, count)
             if isinstance(receiver, GoObject) and name in receiver.go_fields:
                 raise EvaluationError(f"{name} has arguments but cannot be invoked as function")
         if isinstance(receiver, dict):
             raise EvaluationError(f"{name} is not a method but has arguments")
-        return self._field(receiver, name, boxed=boxed)[0]
+        value = self._field(receiver, name, boxed=boxed)[0]
+        return Bound(None, name, Function(call=lambda *_: value, rest=ANY))
 
     def accessors(self) -> dict[str, Callable[..., Any]]:
         """The functions that compiled templates call.
@@ -116,7 +113,7 @@ class Fields:
         named: dict[str, Callable[..., Any]] = {}
         for letter, boxed in (("f", False), ("g", True)):
             named |= self._accessors(letter, boxed)
-        named["method"] = self.method
+        named |= {"bind": self.bind, "given": given, "invoke": invoke}
         return named
 
     def _accessors(self, letter: str, boxed: bool) -> dict[str, Callable[..., Any]]:
@@ -193,34 +190,51 @@ def convert(value: Any, wanted: GoType, boxed: bool) -> Any:
     )
 
 
-def call_method(receiver: GoValue, name: str, method: Function, arguments: tuple[Any, ...]) -> Any:
+class Bound(msgspec.Struct, frozen=True):
+    """A method and its receiver."""
+
+    receiver: Any
+    name: str
+    method: Function
+
+
+def bind_method(receiver: GoValue, name: str, method: Function, count: int) -> Bound:
+    """The method, to be called with that many arguments.
+
+    Raises:
+        EvaluationError: It takes another number of them.
+    """
+    fixed = len(method.params)
+    if method.rest is None and count != fixed:
+        raise EvaluationError(f"wrong number of args for {name}: want {fixed} got {count}")
+    if count < fixed:
+        raise EvaluationError(f"wrong number of args for {name}: want at least {fixed} got {count}")
+    return Bound(receiver, name, method)
+
+
+def given(bound: Bound, at: int, argument: Any) -> Any:
+    """An argument as the method's parameter takes it.
+
+    Raises:
+        EvaluationError: It is of another type.
+    """
+    params, rest = bound.method.params, bound.method.rest
+    wanted = params[at] if at < len(params) else rest
+    if wanted is None:
+        raise AssertionError("the number of arguments was checked")
+    return _argument(argument, wanted)
+
+
+def invoke(bound: Bound, arguments: tuple[Any, ...]) -> Any:
     """The method's result.
 
     Raises:
-        EvaluationError: The arguments do not fit its parameters.
         CallError: It failed.
     """
-    fixed = len(method.params)
-    if method.rest is None and len(arguments) != fixed:
-        raise EvaluationError(
-            f"wrong number of args for {name}: want {fixed} got {len(arguments)}"
-        )
-    if len(arguments) < fixed:
-        raise EvaluationError(
-            f"wrong number of args for {name}: want at least {fixed} got {len(arguments)}"
-        )
-    converted = []
-    for at, argument in enumerate(arguments):
-        wanted = method.params[at] if at < fixed else method.rest
-        if wanted is None:
-            raise AssertionError("checked by the counts above")
-        converted.append(_argument(argument, wanted))
     try:
-        return method.call(receiver, *converted)
+        return bound.method.call(bound.receiver, *arguments)
     except FunctionError as error:
-        raise CallError(name, str(error)) from error
-    except RecursionError:
-        raise LimitError("templates nest too deeply") from None
+        raise CallError(bound.name, str(error)) from error
 
 
 def _argument(argument: Any, wanted: GoType) -> Any:

@@ -25,6 +25,7 @@ from towline.render.gotemplate.generate import BUILTIN_CODE
 from towline.render.gotemplate.kinds import Int32, Int64, Uint8, Uint64
 
 _FORMAT: Final = "1"  # of the generated source; part of every signature
+_UNSET: Final = object()  # a variable whose declaration and/or skipped
 _VALUE: Final = GoType(name="reflect.Value", inherits=(object,), nilable=True)
 
 
@@ -108,6 +109,8 @@ class FunctionSet:
             "convert": convert,
             "fail": _fail,
             "keep": _keep,
+            "unset": _UNSET,
+            "declared": _declared,
             "find": _find,
             "run_template": _run_template,
             "elements": _walker(builtins.elements),
@@ -137,6 +140,12 @@ class FunctionSet:
 
 def _fail(message: str) -> Never:
     raise EvaluationError(message)
+
+
+def _declared(value: Any, name: str) -> Any:
+    if value is _UNSET:
+        raise EvaluationError(f"undefined variable: {name}")
+    return value
 
 
 def _keep(value: Any) -> Any:

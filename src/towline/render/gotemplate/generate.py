@@ -92,9 +92,19 @@ class _Value(msgspec.Struct, frozen=True):
 
 
 class _Local(msgspec.Struct, frozen=True):
+    """A variable in scope.
+
+    Attributes:
+        name: With its dollar.
+        local: The Python local that holds it.
+        boxed: As in `_Value`.
+        certain: Whether its declaration is always reached; and/or may skip one inside them.
+    """
+
     name: str
     local: str
     boxed: bool
+    certain: bool = True
 
 
 def generate(
@@ -109,8 +119,10 @@ def generate(
     """
     generator = _Generator(functions, overridden)
     generator.body(nodes)
+    head = "def template(rt, o, d0):\n v0 = d0\n"
+    head += "".join(f" {local} = unset\n" for local in generator.unset)
     return Source(
-        code="def template(rt, o, d0):\n v0 = d0\n" + "\n".join(generator.lines) + "\n",
+        code=head + "\n".join(generator.lines) + "\n",
         nodes=tuple(generator.nodes),
     )
 
@@ -125,6 +137,8 @@ class _Generator:
         self.indent = 1
         self.dot = _Value(code="d0", simple=True)
         self.scope = [_Local(name="$", local="v0", boxed=False)]
+        self.unset: list[str] = []
+        self.skippable = 0
         self.locals = 0
         self.temporaries = 0
 
@@ -271,10 +285,9 @@ class _Generator:
         self.at = pipe
         value: _Value | None = None
         for command in pipe.commands:
-            value = self.command(command, value)
+            value = msgspec.structs.replace(self.command(command, value), boxed=False)
         if value is None:
             raise AssertionError("the parser refuses empty pipelines")
-        value = msgspec.structs.replace(value, boxed=False)
         for variable in pipe.variables:
             value = self.store(variable.names[0], value, pipe, boxed=boxed)
         return value
@@ -288,7 +301,11 @@ class _Generator:
             local = found.local
         else:
             local = self.local("v")
-            self.scope.append(_Local(name=name, local=local, boxed=boxed))
+            self.scope.append(
+                _Local(name=name, local=local, boxed=boxed, certain=not self.skippable)
+            )
+            if self.skippable:
+                self.unset.append(local)
         return msgspec.structs.replace(value, code=f"({local} := {code})", simple=False)
 
     def find(self, name: str) -> _Local | None:
@@ -358,7 +375,8 @@ class _Generator:
         found = self.find(name)
         if found is None:
             return self.failure(f"undefined variable: {name}")
-        # A declaration inside and/or may have been skipped: the local is unbound then.
+        if not found.certain:
+            return _Value(code=f"declared({self.mark()}{found.local}, {name!r})")
         return _Value(code=found.local, boxed=found.boxed, simple=True)
 
     def fields(self, receiver: _Value, names: tuple[str, ...]) -> _Value:
@@ -377,20 +395,28 @@ class _Generator:
         operands: tuple[Operand, ...],
         final: _Value | None,
     ) -> _Value:
-        mark = self.mark()
-        arguments = [self.method_argument(operand) for operand in operands]
+        bound = self.temporary()
+        count = len(operands) + (final is not None)
+        place, held = self.mark(), ""
+        binding = f"{bound} := bind({self.mark()}{receiver.code}, {names!r}, {receiver.boxed}, {count})"
+        if final is not None and not final.simple:
+            held = self.temporary()
+        arguments = []
+        for at, operand in enumerate(operands):
+            value = self.method_argument(operand)
+            arguments.append(f"given({self.mark()}{bound}, {at}, {value})")
         if final is not None:
-            arguments.append(final.code)
-        listed = "".join(f"{argument}, " for argument in arguments)
-        code = f"method({mark}{receiver.code}, {names!r}, {receiver.boxed}, ({listed}))"
+            value = held or final.code
+            arguments.append(f"given({self.mark()}{bound}, {count - 1}, {value})")
+        code = f"invoke({place}({binding}), ({', '.join(arguments)},))"
+        if held and final is not None:
+            code = f"({held} := {final.code}, {code})[1]"
         return _Value(code=code, boxed=True)
 
     def method_argument(self, operand: Operand) -> str:
         if isinstance(operand, Boolean | String | Number):
             value = self.literal(operand, ANY)
             return f"constant({value.code}, {str(operand)!r})"
-        if isinstance(operand, Nil):
-            return "None"
         return self.operand(operand).code
 
     # operands
@@ -490,7 +516,10 @@ class _Generator:
         values = []
         for at, operand in enumerate(operands):
             wanted, parameter = self.parameter(node.name, function, at)
+            skippable = bool(at and builtin and node.name in {"and", "or"})
+            self.skippable += skippable
             values.append(self.argument(operand, wanted, parameter))
+            self.skippable -= skippable
         if final is not None:
             wanted, parameter = self.parameter(node.name, function, len(operands))
             values.append(self.converted(final, wanted, parameter))
@@ -552,7 +581,7 @@ class _Generator:
             called = "length_of_interface" if values[0].boxed else "length"
             return _Value(code=f"{called}({mark}{listed})", kind="int")
         if name == "call":
-            shown = str(operands[0]) if operands else "<interface {} Value>"
+            shown = str(operands[0]) if operands else None
             return _Value(code=f"call({mark}{shown!r}, {codes[0]})")
         kind = "bool" if name in _COMPARE else self.functions[name].result.name
         return _Value(

@@ -27,7 +27,7 @@ _METADATA: Final = (
     'Annotations map[string]string "json:\\"annotations\\"" }'
 )
 _RE_SPACE: Final = "\t\n\f\r "
-_SPACE: Final = " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008" + (
+SPACE: Final = " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008" + (
     "\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 )
 # Separators as Helm 3 and Helm 4 see them; RE2's \s is ASCII and knows no vertical tab.
@@ -119,7 +119,7 @@ def sort_manifests(files: Mapping[str, str], *, major: int) -> Sorted:
     generic: list[Manifest] = []
     hooks: list[Manifest] = []
     for path in sorted(files):
-        if posixpath.basename(path).startswith("_") or not files[path].strip(_SPACE):
+        if posixpath.basename(path).startswith("_") or not files[path].strip(SPACE):
             continue
         for text in split_documents(files[path], major=major):
             manifest = _manifest(path, text)
@@ -134,10 +134,10 @@ def split_documents(text: str, *, major: int) -> list[str]:
     """The documents of a text; Helm 4 keeps the white space at their ends."""
     if major < 4:
         # White space before a separator belongs to it; taking it away here keeps this linear.
-        parts = [part.rstrip(_RE_SPACE) for part in _SEPARATOR_3.split(text.strip(_SPACE))]
-        return [part.strip(_SPACE) for part in parts if part]
-    parts = _SEPARATOR_4.split(text.lstrip(_SPACE))
-    return [part.lstrip(_SPACE) for part in parts if part.strip(_SPACE)]
+        parts = [part.rstrip(_RE_SPACE) for part in _SEPARATOR_3.split(text.strip(SPACE))]
+        return [part.strip(SPACE) for part in parts if part]
+    parts = _SEPARATOR_4.split(text.lstrip(SPACE))
+    return [part.lstrip(SPACE) for part in parts if part.strip(SPACE)]
 
 
 def _by_kind(manifests: Iterable[Manifest], ranks: Mapping[str, int]) -> list[Manifest]:
@@ -157,7 +157,7 @@ def _manifest(path: str, text: str) -> Manifest | None:
         raise RenderError(f"YAML parse error on {path}: {error.message}") from error
     if HOOK not in head.annotations:
         return Manifest(path, text, head)
-    events = [name.strip(_SPACE).lower() for name in head.annotations[HOOK].split(",")]
+    events = [name.strip(SPACE).lower() for name in head.annotations[HOOK].split(",")]
     if any(event not in _EVENTS for event in events):
         return None
     return Manifest(path, text, head, tuple(_EVENTS[event] for event in events))

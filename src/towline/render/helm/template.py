@@ -12,7 +12,7 @@ from towline.render.helm.capabilities import capabilities
 from towline.render.helm.chart import Chart
 from towline.render.helm.dependencies import DependencyProcessing
 from towline.render.helm.errors import ChartError, RenderError
-from towline.render.helm.manifests import Manifest, sort_manifests, split_documents
+from towline.render.helm.manifests import SPACE, Manifest, sort_manifests, split_documents
 from towline.render.helm.paths import PatternError, match_path
 from towline.render.helm.rendering import Engine
 from towline.render.helm.schema import check_values
@@ -25,7 +25,6 @@ _RELEASE_NAME: Final = re.compile(
 _LONGEST_RELEASE_NAME: Final = 53
 _SOURCE: Final = re.compile(r"# Source: [^/]+/(.+)")
 _NOTES: Final = "NOTES.txt"
-_GO_SPACE: Final = " \t\n\v\f\r\x85\xa0"
 
 PostRenderer = Callable[[str], str]
 
@@ -190,7 +189,7 @@ def text_of_release(
     manifest = rendered.manifest()
     if post_render is not None:
         manifest = post_render(manifest)
-    parts = [manifest.strip(_GO_SPACE), "\n"]
+    parts = [manifest.strip(SPACE), "\n"]
     if hooks:
         parts += [
             _piece(hook.path, hook.text)

@@ -17,9 +17,7 @@ def abbreviate(width: int, text: str) -> str:
 
 
 def abbreviate_both(offset: int, width: int, text: str) -> str:
-    """A text cut on both sides to the width.
-
-    """
+    """A text cut on both sides to the width."""
     if width < _LEAST or (offset > 0 and width < _LEAST_WITH_OFFSET):
         return text
     return to_text(_cut(to_bytes(text), offset, width))

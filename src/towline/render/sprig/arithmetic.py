@@ -108,7 +108,7 @@ def sequence(*bounds: int) -> str:
             return ""
     direction = -1 if end < first else 1
     # With three bounds the step is used as it is; otherwise it is the direction.
-    used = step if len(bounds) > 2 else direction  # noqa: PLR2004
+    used = step if len(bounds) > 2 else direction
     return " ".join(map(str, until_step(first, end + direction, used)))
 
 

@@ -14,6 +14,7 @@ _CONNECTORS: Final = frozenset("-_")
 _SPACE: Final = frozenset("\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000") | {
     chr(code) for code in range(0x2000, 0x200B)
 }
+_LOOSE: Final = frozenset([Kind.CONNECTOR, Kind.PUNCTUATION])
 _DOTTED_I: Final = "\u0130"
 
 
@@ -112,51 +113,58 @@ def kebab(text: str) -> str:
 
 def _joined(text: str, connector: str) -> str:
     """The words in lower case; a number stays with what it belongs to (`bld4_floor_3rd`)."""
-    words = split_words(text)
-    result: list[str] = []
-    index = 0
+    return _Joiner(split_words(text), connector).join()
 
-    def kind(place: int) -> Kind:
-        return words[place][0] if place < len(words) else Kind.NONE
 
-    def put(place: int) -> None:
-        if place < len(words):
-            result.append(_word(*words[place], connector))
+class _Joiner:
+    """Writes words one after the other, with a connector where the style wants one."""
 
-    def put_run(place: int) -> int:
-        while kind(place) in {Kind.LETTERS, Kind.NUMBER}:
-            put(place)
-            place += 1
-        return place
+    def __init__(self, words: list[tuple[Kind, str]], connector: str) -> None:
+        self._words = words
+        self._connector = connector
+        self._place = 0
+        self._parts: list[str] = []
 
-    while index < len(words):
-        current = kind(index)
-        put(index)
-        index += 1
-        if index >= len(words):
-            break
-        if current is Kind.NUMBER:
-            index = put_run(index)
-            if kind(index) not in {Kind.NONE, Kind.PUNCTUATION, Kind.CONNECTOR}:
-                result.append(connector)
-        elif current in {Kind.CONNECTOR, Kind.PUNCTUATION}:
-            continue
-        elif kind(index) is not Kind.NUMBER:
-            if kind(index) not in {Kind.CONNECTOR, Kind.PUNCTUATION}:
-                result.append(connector)
-        elif index + 1 >= len(words):
-            continue
-        elif kind(index + 1) is not Kind.LETTERS:
-            put(index)
-            index += 1
-            if kind(index) not in {Kind.CONNECTOR, Kind.PUNCTUATION}:
-                result.append(connector)
-        else:
-            result.append(connector)
-            index = put_run(index)
-            if kind(index) not in {Kind.NONE, Kind.CONNECTOR, Kind.PUNCTUATION}:
-                result.append(connector)
-    return "".join(result)
+    def join(self) -> str:
+        while self._place < len(self._words):
+            written = self._kind()
+            self._put()
+            if self._place == len(self._words):
+                break
+            if written is Kind.NUMBER:
+                self._put_run()
+            elif written not in _LOOSE:
+                self._connect_word()
+        return "".join(self._parts)
+
+    def _kind(self, ahead: int = 0) -> Kind:
+        place = self._place + ahead
+        return self._words[place][0] if place < len(self._words) else Kind.NONE
+
+    def _put(self) -> None:
+        self._parts.append(_word(*self._words[self._place], self._connector))
+        self._place += 1
+
+    def _put_run(self) -> None:
+        """Small letters and numbers that follow belong together."""
+        while self._kind() in {Kind.LETTERS, Kind.NUMBER}:
+            self._put()
+        self._connect()
+
+    def _connect(self) -> None:
+        if self._kind() is not Kind.NONE and self._kind() not in _LOOSE:
+            self._parts.append(self._connector)
+
+    def _connect_word(self) -> None:
+        if self._kind() is not Kind.NUMBER:
+            self._connect()
+        elif self._kind(1) is Kind.LETTERS:
+            # Letters behind a number make it a word of its own: `http_2xx`.
+            self._parts.append(self._connector)
+            self._put_run()
+        elif self._kind(1) is not Kind.NONE:
+            self._put()
+            self._connect()
 
 
 def _word(kind: Kind, word: str, connector: str) -> str:

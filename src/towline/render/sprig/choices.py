@@ -57,15 +57,9 @@ def functions() -> Mapping[str, Function]:
         "default": Function(default, (ANY,), rest=ANY),
         "empty": Function(is_empty, (ANY,), result=BOOL),
         "coalesce": Function(coalesce, rest=ANY),
-        "all": Function(
-            lambda *values: not any(map(is_empty, values)), rest=ANY, result=BOOL
-        ),
-        "any": Function(
-            lambda *values: not all(map(is_empty, values)), rest=ANY, result=BOOL
-        ),
-        "ternary": Function(
-            lambda yes, no, condition: yes if condition else no, (ANY, ANY, BOOL)
-        ),
+        "all": Function(lambda *values: not any(map(is_empty, values)), rest=ANY, result=BOOL),
+        "any": Function(lambda *values: not all(map(is_empty, values)), rest=ANY, result=BOOL),
+        "ternary": Function(lambda yes, no, condition: yes if condition else no, (ANY, ANY, BOOL)),
         "fail": Function(fail, (STRING,), result=STRING),
         "required": Function(required, (STRING, ANY)),
         "typeOf": Function(type_name, (ANY,), result=STRING),

@@ -30,7 +30,6 @@ def merge_into(
     """
     if depth > _DEEPEST:
         raise LimitError(f"merged maps nest deeper than {_DEEPEST} levels")
-    target_was_empty = not target
     for key, item in list(source.items()):
         if item is None:
             if overwrite:
@@ -40,7 +39,7 @@ def merge_into(
         maps = isinstance(item, dict) and isinstance(old, dict)
         if maps:
             merge_into(target[key], item, overwrite=overwrite, depth=depth + 1)
-        elif isinstance(item, list | bytes) and (overwrite or target_was_empty):
+        elif isinstance(item, list | bytes) and overwrite:
             target[key] = item
         filled = not _is_zero(old)
         if filled and (maps or isinstance(item, list | bytes)):

@@ -102,6 +102,4 @@ def _is_number(char: str) -> bool:
 
 
 def _is_other(char: str) -> bool:
-    return not (
-        _connects(char) or _is_letter(char) or _is_number(char) or _is_punctuation(char)
-    )
+    return not (_connects(char) or _is_letter(char) or _is_number(char) or _is_punctuation(char))
