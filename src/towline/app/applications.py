@@ -68,14 +68,24 @@ class ApplicationViews:
         Raises:
             NotFoundError: No such application.
             ConflictError: Another operation is in progress.
+            InputError: A revision is given for an application with several sources.
         """
         app = self._application(name)
         if app.get("operation"):
             raise ConflictError("another operation is already in progress")
         spec = app.get("spec") or {}
         policy = spec.get("syncPolicy") or {}
-        target = (spec.get("source") or {}).get("targetRevision", "")
-        sync: dict[str, Any] = {"prune": prune, "revision": revision or target}
+        sync: dict[str, Any] = {"prune": prune}
+        if spec.get("sources"):
+            if revision:
+                raise InputError(
+                    f"{name} has several sources: one revision does not say which",
+                    field="revision",
+                    hint="change spec.sources[].targetRevision",
+                )
+        else:
+            target = (spec.get("source") or {}).get("targetRevision", "")
+            sync["revision"] = revision or target
         operation: dict[str, Any] = {"initiatedBy": {"username": user}, "sync": sync}
         # What a request does not say is as the application says.
         if policy.get("syncOptions"):

@@ -26,13 +26,24 @@ def _status(app: dict[str, Any], *path: str) -> Any:
     return value
 
 
+def _revisions(entry: Any, length: int) -> str:
+    """The revision, or the revisions of several sources, shortened."""
+    found = entry.get("revisions") or [entry.get("revision") or ""]
+    return ",".join(str(revision)[:length] for revision in found)
+
+
+def _repositories(spec: Any) -> str:
+    sources = spec.get("sources") or [spec.get("source") or {}]
+    return ",".join(dict.fromkeys(str(source.get("repoURL") or "") for source in sources))
+
+
 _COLUMNS = (
     ("NAME", lambda app: app["metadata"]["name"]),
     ("PROJECT", lambda app: app["spec"].get("project")),
     ("SYNC", lambda app: _status(app, "sync", "status")),
     ("HEALTH", lambda app: _status(app, "health", "status")),
-    ("REVISION", lambda app: str(_status(app, "sync", "revision") or "")[:8]),
-    ("REPOSITORY", lambda app: (app["spec"].get("source") or {}).get("repoURL")),
+    ("REVISION", lambda app: _revisions(_status(app, "sync") or {}, 8)),
+    ("REPOSITORY", lambda app: _repositories(app["spec"])),
 )
 
 
@@ -113,7 +124,7 @@ def history(name: str, data: Path, output: str) -> None:
     app = Client(data).get(f"/applications/{name}")
     columns = (
         ("ID", lambda item: str(item["id"])),
-        ("REVISION", lambda item: str(item.get("revision", ""))[:12]),
+        ("REVISION", lambda item: _revisions(item, 12)),
         ("DEPLOYED", lambda item: item.get("deployedAt")),
         ("BY", lambda item: json.dumps(item.get("initiatedBy", {}))),
     )

@@ -200,15 +200,12 @@ def _tile(app: dict[str, Any]) -> dict[str, Any]:
     spec = app.get("spec") or {}
     status = app.get("status") or {}
     operation = status.get("operationState") or {}
-    source = spec.get("source") or {}
     return {
         "name": app["metadata"]["name"],
         "project": spec.get("project", "default"),
-        "repository": source.get("repoURL", ""),
-        "path": source.get("path", ""),
+        "sources": _sources(spec, status.get("sync") or {}),
         "namespace": (spec.get("destination") or {}).get("namespace", ""),
         "sync": (status.get("sync") or {}).get("status", "Unknown"),
-        "revision": (status.get("sync") or {}).get("revision", ""),
         "health": (status.get("health") or {}).get("status", "Unknown"),
         "health_message": (status.get("health") or {}).get("message", ""),
         "phase": operation.get("phase", ""),
@@ -217,3 +214,18 @@ def _tile(app: dict[str, Any]) -> dict[str, Any]:
         "conditions": status.get("conditions") or [],
         "images": (status.get("summary") or {}).get("images") or [],
     }
+
+
+def _sources(spec: dict[str, Any], sync: dict[str, Any]) -> list[dict[str, str]]:
+    """Each source with where it is and the revision that was compared."""
+    sources = spec.get("sources") or [spec.get("source") or {}]
+    revisions = sync.get("revisions") or [sync.get("revision", "")]
+    revisions = [*revisions, *[""] * len(sources)]
+    return [
+        {
+            "repository": str(source.get("repoURL", "")),
+            "place": str(source.get("chart") or source.get("path") or source.get("ref") or ""),
+            "revision": str(revision or ""),
+        }
+        for source, revision in zip(sources, revisions, strict=False)
+    ]
