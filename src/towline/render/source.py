@@ -55,7 +55,14 @@ def _plain(tree: RecordingTree, source: Source, _: RenderRequest) -> RenderResul
     return render_directory(tree, source.path, source.directory)
 
 
-BUILT_IN: Final[Mapping[str, Renderer]] = {SOURCE_TYPE: _plain}
+def _helm(tree: RecordingTree, source: Source, request: RenderRequest) -> RenderResult:
+    # Loaded by the processes that render charts only.
+    from towline.render.helm.source import render_helm  # noqa: PLC0415
+
+    return render_helm(tree, source, request)
+
+
+BUILT_IN: Final[Mapping[str, Renderer]] = {SOURCE_TYPE: _plain, "Helm": _helm}
 
 
 def render_source(

@@ -28,9 +28,11 @@ class Read(msgspec.Struct, frozen=True, array_like=True, order=True):
     """One thing that was read.
 
     Attributes:
-        kind: `file`, `list` (names in a folder), `none` (nothing there) or `variable`.
+        kind: `file`, `list` (names in a folder), `kind` (of an entry), `none` (nothing there) or
+            `variable`.
         path: Where, or the variable's name.
-        oid: Content id of the file, an id of the names, the variable's value; empty for `none`.
+        oid: Content id of the file, an id of the names, `file` or `folder`, the variable's value;
+            empty for nothing.
         root: The tree: empty for the source's own, `$NAME` for another source.
         foreign: The tree when it lies outside the application's sources.
     """
@@ -97,6 +99,13 @@ class RecordingTree:
         self._note("file", path, oid)
         return oid
 
+    def kind(self, path: str) -> str:
+        """What is at a path: `folder`, `file`, or empty for nothing; only that is recorded."""
+        path = clean_path(path)
+        found = _kind(self._tree, path)
+        self._note("kind", path, found)
+        return found
+
     def variable(self, name: str) -> str:
         """A build variable, empty when unknown; recorded as read."""
         value = self._inputs.variables.get(name, "")
@@ -157,6 +166,8 @@ def _current(inputs: Inputs, read: Read) -> str | None:
     if tree is None:
         return None
     try:
+        if read.kind == "kind":
+            return _kind(tree, read.path)
         if read.kind == "list":
             return listing_id(tree.listdir(read.path))
         oid = tree.oid(read.path)
@@ -169,6 +180,18 @@ def _tree_of(inputs: Inputs, read: Read) -> FileTree | None:
     if read.foreign is not None:
         return inputs.foreign.get(read.foreign)
     return inputs.refs.get(read.root[1:]) if read.root else inputs.tree
+
+
+def _kind(tree: FileTree, path: str) -> str:
+    if not path:
+        return "folder"
+    folder, _, name = path.rpartition("/")
+    try:
+        entries = tree.listdir(folder)
+    except NotFoundError:
+        return ""
+    found = next((is_dir for entry, is_dir, _ in entries if entry == name), None)
+    return "" if found is None else "folder" if found else "file"
 
 
 def listing_id(entries: list[tuple[str, bool, str]]) -> str:

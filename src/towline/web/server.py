@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
+from towline.aio.strict_http import StrictHttp
 from towline.errors import SettingsError
 
 
@@ -47,7 +48,7 @@ async def serve(app: ASGIApp, listener: socket.socket) -> None:
     """
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=StrictHttp,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -55,7 +56,6 @@ async def serve(app: ASGIApp, listener: socket.socket) -> None:
         server_header=False,
         timeout_graceful_shutdown=2,
         timeout_keep_alive=30,
-        h11_max_incomplete_event_size=32 * 1024,
     )
     server = _Server(config)
     task = asyncio.ensure_future(server.serve(sockets=[listener]))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TypeVar
 
 from towline.errors import TransientError
 from towline.git.tree import GitTree
+from towline.render.archives import ArchiveTree
 from towline.render.inputs import FileTree, Inputs
 from towline.render.result import RenderResult
 from towline.render.source import RenderRequest, render_source
@@ -23,10 +25,12 @@ class WorkerRenderer:
 
     Args:
         pool: The workers.
+        archives: Folder of chart archives, named for their digests.
     """
 
-    def __init__(self, pool: WorkerPool) -> None:
+    def __init__(self, pool: WorkerPool, archives: Path | None = None) -> None:
         self._pool = pool
+        self._archives = archives
 
     async def render(self, inputs: Inputs, request: RenderRequest) -> RenderResult:
         """The manifests of a source.
@@ -35,9 +39,9 @@ class WorkerRenderer:
             TransientError: A mirror is damaged; it is made anew at its next use.
             TowlineError: As rendering says.
         """
-        tree = address_of(inputs.tree)
-        refs = _addresses(inputs.refs)
-        foreign = _addresses(inputs.foreign)
+        tree = address_of(inputs.tree, self._archives)
+        refs = self._addresses(inputs.refs)
+        foreign = self._addresses(inputs.foreign)
         if tree is None or refs is None or foreign is None:
             return await asyncio.to_thread(render_source, inputs, request)
         try:
@@ -47,15 +51,16 @@ class WorkerRenderer:
                 damaged = inputs.refs[name[1:]] if name else inputs.tree
                 if isinstance(damaged, GitTree):
                     damaged.mark_damaged()
+                elif isinstance(damaged, ArchiveTree) and self._archives is not None:
+                    (self._archives / damaged.digest).unlink(missing_ok=True)
             raise TransientError(error.message) from error
 
-
-def _addresses(trees: Mapping[K, FileTree]) -> dict[K, Address] | None:
-    """Where the trees are; None when one of them is in this process only."""
-    found: dict[K, Address] = {}
-    for name, tree in trees.items():
-        address = address_of(tree)
-        if address is None:
-            return None
-        found[name] = address
-    return found
+    def _addresses(self, trees: Mapping[K, FileTree]) -> dict[K, Address] | None:
+        """Where the trees are; None when one of them is in this process only."""
+        found: dict[K, Address] = {}
+        for name, tree in trees.items():
+            address = address_of(tree, self._archives)
+            if address is None:
+                return None
+            found[name] = address
+        return found

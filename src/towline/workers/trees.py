@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 
 import pygit2
 
 from towline.errors import TransientError
 from towline.git.tree import GitTree
+from towline.render.archives import ArchiveTree
+from towline.render.helm.archive import read_archive
 from towline.render.inputs import FileTree
-from towline.workers.messages import Address, GitAddress
+from towline.workers.messages import Address, ArchiveAddress, GitAddress
 
 
 class Trees:
@@ -29,7 +33,7 @@ class Trees:
             InputError: An archive is malformed.
         """
         if not isinstance(address, GitAddress):
-            raise TransientError(f"the archive {address.digest[:12]} cannot be read")
+            return _archive(address)
         try:
             repository = pygit2.Repository(address.repository)
         except pygit2.GitError as error:
@@ -37,8 +41,26 @@ class Trees:
         return GitTree(repository, address.commit, damaged=damaged)
 
 
-def address_of(tree: FileTree) -> Address | None:
-    """Where a worker finds a tree, or None when only this process has it."""
+def address_of(tree: FileTree, archives: Path | None = None) -> Address | None:
+    """Where a worker finds a tree, or None when only this process has it.
+
+    Args:
+        tree: The tree.
+        archives: Folder of archives, named for their digests.
+    """
     if isinstance(tree, GitTree):
         return GitAddress(tree.repository_path, tree.commit)
+    if isinstance(tree, ArchiveTree) and archives is not None:
+        file = archives / tree.digest
+        return ArchiveAddress(str(file), tree.digest) if file.exists() else None
     return None
+
+
+def _archive(address: ArchiveAddress) -> FileTree:
+    try:
+        data = Path(address.file).read_bytes()
+    except OSError as error:
+        raise TransientError(f"the archive {address.digest[:12]} cannot be read") from error
+    if hashlib.sha256(data).hexdigest() != address.digest:
+        raise TransientError(f"the archive {address.digest[:12]} was changed")
+    return ArchiveTree(((file.name, file.data) for file in read_archive(data)), address.digest)

@@ -15,6 +15,7 @@ from scenarios import (
     custom,
     deleting,
     discovery,
+    every_kind,
     listing,
     namespaces,
     patching,
@@ -36,24 +37,27 @@ def _of(module: ModuleType) -> list[Scenario]:
     ]
 
 
-SCENARIOS: tuple[Scenario, ...] = tuple(
-    scenario
-    for module in (
-        access,
-        applying,
-        bodies,
-        configuration,
-        custom,
-        deleting,
-        discovery,
-        listing,
-        namespaces,
-        patching,
-        pods,
-        services,
-        tables,
-        watching,
-        workloads,
-    )
-    for scenario in _of(module)
+SCENARIOS: tuple[Scenario, ...] = (
+    *(
+        scenario
+        for module in (
+            access,
+            applying,
+            bodies,
+            configuration,
+            custom,
+            deleting,
+            discovery,
+            listing,
+            namespaces,
+            patching,
+            pods,
+            services,
+            tables,
+            watching,
+            workloads,
+        )
+        for scenario in _of(module)
+    ),
+    *every_kind.SCENARIOS,
 )

@@ -147,15 +147,13 @@ def test_a_release_from_installation_to_removal(helm: Any, kubectl: Any, chart: 
 
 def test_a_server_dry_run_changes_nothing(helm: Any, kubectl: Any, chart: str) -> None:
     shown = helm("upgrade", "--install", "dry", chart, "--dry-run=server", "--hide-notes")
-    assert 'nodes: \'2\'' in shown, "lookups are answered"
+    assert "nodes: '2'" in shown, "lookups are answered"
     assert kubectl("get", "deploy,cm,secret", "-l", "owner=helm", "-o", "name") == ""
     assert "NotFound" in kubectl.refused("get", "deploy", "dry")
 
 
 @pytest.mark.parametrize("side", ["true", "false"])
-def test_what_others_changed_is_merged(
-    helm: Any, kubectl: Any, chart: str, side: str
-) -> None:
+def test_what_others_changed_is_merged(helm: Any, kubectl: Any, chart: str, side: str) -> None:
     """By server-side apply a foreign field is a conflict, by helm's own merge it stays."""
     name = f"merge-{side}"
     flags = (f"--server-side={side}", *WAIT)
@@ -187,6 +185,7 @@ def test_failures_are_told_and_rolled_back(helm: Any, kubectl: Any, chart: str) 
     assert deployment(kubectl, "firm") == (2, "example/app:one")
     helm("uninstall", "firm", "--keep-history")
     assert helm.json("status", "firm")["info"]["status"] == "uninstalled"
+    kubectl("delete", "secret", "-l", "owner=helm,name=firm")
 
 
 def test_namespaces_and_objects_of_others(helm: Any, kubectl: Any, chart: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import stat
+import subprocess
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,7 +50,11 @@ def status(ctl: Any, *target: str) -> None:
         (("service", "clusterip", "c", "--tcp=80:8080"), ("svc", "c"), 8080),
         (("service", "nodeport", "n", "--tcp=80"), ("svc", "n"), "NodePort"),
         (("service", "externalname", "e", "--external-name=a.b"), ("svc", "e"), "a.b"),
-        (("secret", "tls", "t", "--cert=tls.crt", "--key=tls.key"), ("secret", "t"), None),
+        (
+            ("secret", "tls", "t", "--cert=tls.crt", "--key=tls.key"),
+            ("secret", "t"),
+            "kubernetes.io/tls",
+        ),
         (
             ("secret", "docker-registry", "d", "--docker-username=u", "--docker-password=p"),
             ("secret", "d"),
@@ -68,7 +73,7 @@ def test_create_makes_each_kind(
     if "tls" in args:
         tls_pair(folder)
     ctl("create", *args)
-    assert contains(ctl.json("get", *path), wanted) or wanted is None
+    assert contains(ctl.json("get", *path), wanted)
     ctl("delete", *path)
 
 
@@ -101,8 +106,8 @@ def test_edit_saves_what_the_editor_wrote(ctl: Any, folder: Path) -> None:
     assert "Edit cancelled, no changes made." in same.stderr
     wrong = ctl.run("edit", "deploy", "web", EDITOR=editor(folder, "s/replicas: 3/replicas: x/"))
     assert wrong.returncode == 1
-    only_status = ctl("edit", "deploy", "web", "--subresource=status", EDITOR="true")
-    assert only_status == "" or "no changes" in only_status
+    same = ctl.run("edit", "deploy", "web", "--subresource=status", EDITOR="true")
+    assert "Edit cancelled, no changes made." in same.stderr
 
 
 def test_replace_and_its_forced_form(ctl: Any) -> None:
@@ -127,10 +132,9 @@ def test_patches_of_three_types_and_of_the_status(ctl: Any) -> None:
     assert "Odd" in [each["type"] for each in conditions]
     scaled = ctl("patch", "deploy", "web", "--subresource=scale", "-p", '{"spec":{"replicas":2}}')
     assert "patched" in scaled
-    test_failed = ctl.refused(
-        "patch", "deploy", "web", "--type=json", "-p", '[{"op":"test","path":"/kind","value":"X"}]'
-    )
-    assert "testing path '/kind' failed" in test_failed or "testing value" in test_failed
+    wrong = '[{"op":"test","path":"/kind","value":"X"}]'
+    refused = ctl.refused("patch", "deploy", "web", "--type=json", "-p", wrong)
+    assert "testing value /kind failed" in refused
 
 
 def test_labels_of_many_objects_and_overwrites(ctl: Any) -> None:
@@ -151,9 +155,7 @@ def test_set_changes_templates(ctl: Any) -> None:
     ctl("set", "serviceaccount", "deploy/web", "default")
     ctl("set", "image", "deploy/web", "c=example/app:3")
     container = ctl.json("get", "deploy", "web")["spec"]["template"]["spec"]["containers"][0]
-    assert [each["name"] for each in container["env"]] == ["A", "KEY"] or {
-        each["name"] for each in container["env"]
-    } == {"A", "KEY"}
+    assert {each["name"] for each in container["env"]} == {"A", "KEY"}
     assert container["resources"]["requests"]["cpu"] == "20m"
     assert "A=1" in ctl("set", "env", "deploy/web", "--list")
     status(ctl, "deploy/web")
@@ -164,9 +166,7 @@ def test_rollouts_pause_resume_restart_and_undo(ctl: Any) -> None:
     ctl("set", "image", "deploy/web", "c=example/app:4")
     images = "{.items[*].spec.containers[*].image}"
     assert "app:4" not in ctl("get", "pods", "-l", "app=web", "-o", f"jsonpath={images}")
-    assert "cannot be undone" in ctl.refused("rollout", "undo", "deploy/web") or "paused" in (
-        ctl.refused("rollout", "undo", "deploy/web")
-    )
+    assert "cannot rollback a paused deployment" in ctl.refused("rollout", "undo", "deploy/web")
     ctl("rollout", "resume", "deploy/web")
     status(ctl, "deploy/web")
     ctl("annotate", "deploy", "web", "kubernetes.io/change-cause=four")
@@ -175,9 +175,8 @@ def test_rollouts_pause_resume_restart_and_undo(ctl: Any) -> None:
     assert "four" in ctl("rollout", "history", "deploy/web")
     ctl("rollout", "undo", "deploy/web", "--to-revision=1")
     status(ctl, "deploy/web")
-    assert ctl.json("get", "deploy", "web")["spec"]["template"]["spec"]["containers"][0][
-        "image"
-    ] == ("example/app:1")
+    image = "jsonpath={.spec.template.spec.containers[0].image}"
+    assert ctl("get", "deploy", "web", "-o", image) == "example/app:1"
 
 
 def test_expose_autoscale_and_run(ctl: Any) -> None:
@@ -228,15 +227,15 @@ def test_output_forms(ctl: Any, flags: tuple[str, ...], shown: str) -> None:
 
 def test_tables_are_wide_labelled_sorted_and_paged(ctl: Any) -> None:
     head = ctl("get", "deploy", "-o", "wide", "--show-labels").splitlines()[0].split()
-    assert head == ["NAME", "READY", "UP-TO-DATE", "AVAILABLE", "AGE"] + [
-        *("CONTAINERS", "IMAGES", "SELECTOR", "LABELS")
-    ]
+    wide = "NAME READY UP-TO-DATE AVAILABLE AGE CONTAINERS IMAGES SELECTOR LABELS"
+    assert head == wide.split()
     assert "APP" in ctl("get", "pods", "-L", "app").splitlines()[0]
     whole = ctl("get", "pods", "-o", "name", "--sort-by=.metadata.name").split()
     assert whole == sorted(whole)
     assert ctl("get", "pods", "-o", "name", "--chunk-size=1").split() == whole
-    assert len(ctl("get", "pods", "--field-selector=status.phase=Running", "-o", "name").split())
-    assert "bad field" in ctl.run("get", "pods", "--field-selector=bad=1").stderr or True
+    running = ctl("get", "pods", "--field-selector=status.phase=Running", "-o", "name").split()
+    assert sorted(running) == whole
+    assert "field label not supported: bad" in ctl.refused("get", "pods", "--field-selector=bad=1")
     document = yaml.safe_load(ctl("get", "deploy", "web", "-o", "yaml"))
     assert document["status"]["readyReplicas"] == 2
     mixed = ctl("get", "deploy/web", "sa/default", "-o", "name").split()
@@ -247,10 +246,10 @@ def test_tables_are_wide_labelled_sorted_and_paged(ctl: Any) -> None:
 
 
 def test_watching_shows_events_of_changes(ctl: Any) -> None:
-    watch = ctl.json  # the changes are made by the watcher's own time limit
-    del watch
-    shown = ctl("get", "cm", "--watch", "--output-watch-events", "--request-timeout=1s", "-o", "name")
-    assert "configmap/settings" in shown
+    shown = ctl("get", "cm", "--watch", "--output-watch-events", "--request-timeout=1s")
+    rows = [line.split()[:2] for line in shown.splitlines()]
+    assert rows[0] == ["EVENT", "NAME"]
+    assert ["ADDED", "settings"] in rows
 
 
 def test_discovery_explains_itself(ctl: Any) -> None:
@@ -262,7 +261,7 @@ def test_discovery_explains_itself(ctl: Any) -> None:
     assert "maxUnavailable\t<IntOrString>" in whole
     assert "<map[string]string>" in whole
     assert "FIELD: strategy <DeploymentStrategy>" in ctl("explain", "deploy.spec.strategy")
-    assert "CPU" in ctl("explain", "podmetrics.containers.usage") or True
+    assert "FIELD: usage <map[string]" in ctl("explain", "podmetrics.containers.usage")
     assert "v1" in ctl("api-versions").split()
     assert "is running at" in ctl("cluster-info")
 
@@ -294,6 +293,7 @@ def test_diff_and_prune_of_applied_sets(ctl: Any, folder: Path) -> None:
 
 
 def test_last_applied_configuration_is_kept(ctl: Any) -> None:
+    ctl("apply", "-f", "-", text=WEB)
     viewed = yaml.safe_load(ctl("apply", "view-last-applied", "deploy/web"))
     assert viewed["spec"]["replicas"] == 2
     ctl("apply", "set-last-applied", "--create-annotation", "-f", "-", text=WEB)
@@ -324,8 +324,7 @@ def test_tokens_are_made(ctl: Any) -> None:
 
 
 def test_events_are_shown_in_both_ways(ctl: Any) -> None:
-    assert "Scheduled" in ctl("events", "--for=pod/once") or "Scheduled" in ctl("get", "events")
-    assert "ScalingReplicaSet" in ctl("events", "--types=Normal")
+    assert "ScalingReplicaSet" in ctl("events", "--for=deployment/web", "--types=Normal")
     assert "SuccessfulCreate" in ctl("get", "events", "--field-selector=reason=SuccessfulCreate")
 
 
@@ -333,16 +332,13 @@ def test_debugging_containers_are_refused_clearly(ctl: Any) -> None:
     pod = ctl("get", "pods", "-l", "app=web", "-o", "name").split()[0]
     refused = ctl.refused("debug", pod, "--image=example/tools:1", "--attach=false")
     assert "ephemeral containers are disabled for this cluster" in refused
-    copied = ctl("debug", pod, "--image=example/tools:1", "--copy-to=copy", "--attach=false")
-    assert "Defaulting debug container name" in copied or copied == ""
+    ctl("debug", pod, "--image=example/tools:1", "--copy-to=copy", "--attach=false")
     ctl("wait", "--for=condition=Ready", "pod/copy", "--timeout=20s")
     ctl("delete", "pod", "copy", "--now")
 
 
 @pytest.fixture
 def proxied(ctl: Any) -> Iterator[str]:
-    import subprocess
-
     process = subprocess.Popen(
         [ctl.binary, "proxy", "--port=0"], stdout=subprocess.PIPE, text=True, env=ctl.environment
     )
@@ -362,11 +358,11 @@ def test_the_api_is_reached_by_kubectls_proxy(proxied: str) -> None:
 
 def test_a_kubeconfig_is_looked_at_and_changed(ctl: Any) -> None:
     assert ctl("config", "current-context").strip() == "drydock"
-    assert "REDACTED" in ctl("config", "view") or "DATA+OMITTED" in ctl("config", "view")
+    assert "REDACTED" in ctl("config", "view")
     assert ctl("config", "get-contexts", "-o", "name").split() == ["drydock"]
 
 
-def test_interactive_attaching_says_why_it_cannot(ctl: Any) -> None:
-    """Simulated containers have no processes to speak with."""
+def test_commands_in_simulated_containers_are_refused(ctl: Any) -> None:
     pod = ctl("get", "pods", "-l", "app=web", "-o", "name").split()[0]
-    assert "simulated" in ctl.refused("exec", pod, "--", "true") or True
+    for args in (("exec", pod, "--", "true"), ("cp", f"{pod[4:]}:/x", "x")):
+        assert "runs no containers" in ctl.refused(*args)

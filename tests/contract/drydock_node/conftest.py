@@ -88,7 +88,9 @@ class NodeCluster:
         self._clock = SystemClock()
         self._tasks: list[asyncio.Task[None]] = []
         self.plan = plan(folder)
-        self.options = NodeOptions(data_dir=folder / "node", network=self.plan, drain_seconds=2)
+        self.options = NodeOptions(
+            data_dir=folder / "node", network=self.plan, drain_seconds=2, metrics_seconds=0.5
+        )
         services = ServicePlan(self.plan.service_cidr, (self.plan.dns_ip,))
         self._store = Store.open(folder / "state.db", self._clock, sync="normal")
         self.registry = Registry(self._store, load_catalog(), self._clock, Random(1), services)

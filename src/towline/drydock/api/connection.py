@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
+from towline.aio.strict_http import StrictHttp
 from towline.drydock.api.messages import CERTIFIED
 from towline.drydock.auth.peers import certified_user
 
 
-class Connection(HttpToolsProtocol):
+class Connection(StrictHttp):
     """One connection. The user of a verified certificate is part of its state."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

@@ -154,9 +154,14 @@ class Podman:
         timeout = aiohttp.ClientTimeout(total=total)
         try:
             async with self._open().request(
-                method, _BASE + path, params=params, headers=headers, timeout=timeout
+                method,
+                _BASE + path,
+                params=params,
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,
             ) as answer:
-                if answer.status >= 400:
+                if answer.status >= 300:
                     raise _error(await answer.content.read(_REPLY), answer.status)
                 async for line in answer.content:
                     if line.strip():
@@ -173,7 +178,12 @@ class Podman:
         headers = {"Content-Type": "application/json"} if data is not None else {}
         try:
             async with self._open().request(
-                method, _BASE + path, params=params, data=data, headers=headers
+                method,
+                _BASE + path,
+                params=params,
+                data=data,
+                headers=headers,
+                allow_redirects=False,
             ) as answer:
                 content = await answer.content.read(-1)
                 status = answer.status
@@ -181,7 +191,7 @@ class Podman:
             raise TransientError(
                 f"podman does not answer: {type(error).__name__} {error}"
             ) from error
-        if status >= 400:
+        if status >= 300 and status != 304:
             raise _error(content, status)
         if status in {204, 304} or not content or content == b"OK":
             return None

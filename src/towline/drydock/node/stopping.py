@@ -94,5 +94,9 @@ class Stopper:
             port = port_number(container, detail.get("port"))
             path = (detail.get("path") or "/").lstrip("/")
             url = f"http://{detail.get('host') or ip}:{port}/{path}"
-            async with aiohttp.ClientSession() as session, session.get(url) as answer:
+            async with (
+                aiohttp.ClientSession() as session,
+                # The answer comes from the pod: it may not send the node anywhere.
+                session.get(url, allow_redirects=False) as answer,
+            ):
                 await answer.content.read(1024)

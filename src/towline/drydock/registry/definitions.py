@@ -8,10 +8,14 @@ from typing import Any
 
 from towline.drydock.registry.kinds import Kinds, ServedKind, Subresource
 from towline.kube.crd.rules import CustomRules
+from towline.kube.crd.status import settled_status, terminating_status
 from towline.kube.refs import GroupResource, GroupVersionKind
 from towline.kube.schema.structural import structural_node
 
 Obj = dict[str, Any]
+
+MALFORMED = (LookupError, TypeError, AttributeError, ValueError, StopIteration, RecursionError)
+"""What reading a definition raises that no validation would let pass."""
 
 _VERBS = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
 _VERSION = re.compile(r"v(\d+)(?:(alpha|beta)(\d+))?")
@@ -20,68 +24,24 @@ _STAGE = {"alpha": 1, "beta": 2, None: 3}
 
 def established(crd: Obj, kinds: Kinds, now: str) -> Obj:
     """The definition with the status of one whose names are accepted, or are not."""
-    spec = crd["spec"]
-    previous = crd.get("status") or {}
-    collision = _collision(crd, kinds)
-    accepted = previous.get("acceptedNames") if collision else spec["names"]
-    conditions = _conditions(previous.get("conditions") or [], collision, now)
-    storage = next(v["name"] for v in spec["versions"] if v.get("storage"))
-    stored = [v for v in previous.get("storedVersions") or [] if v != storage]
-    others = [c for c in previous.get("conditions") or [] if c["type"] not in _OWN]
-    status = {
-        **previous,
-        "acceptedNames": accepted or {"plural": "", "kind": ""},
-        "conditions": [*others, *conditions],
-        "storedVersions": [*stored, storage],
-    }
-    return {**crd, "status": status}
-
-
-_OWN = ("NamesAccepted", "Established")
-
-
-def _conditions(before: list[Obj], collision: tuple[str, str] | None, now: str) -> list[Obj]:
-    if collision is not None:
-        reason, message = collision
-        wanted = [("NamesAccepted", "False", reason, message)]
-        was = next((c for c in before if c["type"] == "Established"), None)
-        if was is None or was["status"] != "True":
-            text = "not all names are accepted"
-            wanted.append(("Established", "False", "NotAccepted", text))
-    else:
-        text = "the initial names have been accepted"
-        wanted = [
-            ("NamesAccepted", "True", "NoConflicts", "no conflicts found"),
-            ("Established", "True", "InitialNamesAccepted", text),
-        ]
-    made = []
-    for type_, status, reason, message in wanted:
-        was = next((c for c in before if c["type"] == type_ and c["status"] == status), {})
-        made.append(
-            {
-                "type": type_,
-                "status": status,
-                "lastTransitionTime": was.get("lastTransitionTime", now),
-                "reason": reason,
-                "message": message,
-            }
-        )
-    kept = {c["type"] for c in made}
-    return [*[c for c in before if c["type"] in _OWN and c["type"] not in kept], *made]
-
-
-def _collision(crd: Obj, kinds: Kinds) -> tuple[str, str] | None:
-    spec = crd["spec"]
-    names = spec["names"]
-    own = crd["metadata"]["name"]
+    resources: set[str] = set()
+    used: set[str] = set()
     for kind in kinds.all_stored():
-        if kind.gvk.group != spec["group"] or kind.definition == own:
-            continue
-        if names["plural"] == kind.plural:
-            return "PluralConflict", f'"{names["plural"]}" is already in use'
-        if names["kind"] in (kind.gvk.kind, kind.list_kind):
-            return "KindConflict", f'"{names["kind"]}" is already in use'
-    return None
+        if kind.gvk.group == crd["spec"]["group"] and kind.definition != crd["metadata"]["name"]:
+            resources |= {kind.plural, kind.singular, *kind.short_names}
+            used |= {kind.gvk.kind, kind.list_kind}
+    return {**crd, "status": settled_status(crd, resources, used, now)}
+
+
+def names_accepted(crd: Obj) -> bool:
+    """Whether the definition has all the names it asks for."""
+    conditions = (crd.get("status") or {}).get("conditions") or []
+    return any(c["type"] == "NamesAccepted" and c["status"] == "True" for c in conditions)
+
+
+def terminating(crd: Obj, now: str) -> Obj:
+    """The definition while its objects are being deleted."""
+    return {**crd, "status": terminating_status(crd, now)}
 
 
 def is_established(crd: Obj) -> bool:
@@ -117,7 +77,8 @@ def _priority(name: str) -> tuple[int, int, int, str]:
 
 def _kind(crd: Obj, version: Obj, stored: str) -> ServedKind:
     spec = crd["spec"]
-    names = spec["names"]
+    # A name that another definition has is not served; what was accepted before is.
+    names = (crd.get("status") or {}).get("acceptedNames") or spec["names"]
     gvk = GroupVersionKind(spec["group"], version["name"], names["kind"])
     declared = version.get("subresources") or {}
     schema = (version.get("schema") or {}).get("openAPIV3Schema")
@@ -148,7 +109,7 @@ def _kind(crd: Obj, version: Obj, stored: str) -> ServedKind:
         ),
         definition=crd["metadata"]["name"],
         warning=warning,
-        rules=CustomRules((version.get("schema") or {}).get("openAPIV3Schema")),
+        rules=CustomRules(schema),
     )
 
 

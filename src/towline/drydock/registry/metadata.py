@@ -25,6 +25,7 @@ _NAME_RULES: dict[str, Callable[[str], list[str]]] = {
     "label": label_problems,
     "service": label_problems,
     "path": path_segment_problems,
+    "free": lambda _: [],
 }
 OTHER_NAMESPACE = (
     "the namespace of the provided object does not match the namespace sent on the request"

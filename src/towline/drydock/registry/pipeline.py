@@ -10,16 +10,17 @@ from towline.drydock.registry import metadata
 from towline.drydock.registry.kinds import ServedKind
 from towline.drydock.registry.strategy import CUSTOM_RESOURCE_DEFINITIONS
 from towline.errors import InputError
+from towline.kube.crd.definition import check_definition
 from towline.kube.crd.objects import check_custom
 from towline.kube.refs import GroupKind, GroupVersionKind
-from towline.kube.schema.builtin_checks import check_metadata
 from towline.kube.schema.catalog import load_catalog
-from towline.kube.schema.crd_check import check_crd
+from towline.kube.schema.crd_schema import canonical_definition
 from towline.kube.schema.decode import decode_error
 from towline.kube.schema.defaults import default_builtin, defaults_only_spec, normalize_builtin
 from towline.kube.schema.fielderror import FieldError, invalid_status
 from towline.kube.schema.fielderror import invalid as invalid_value
 from towline.kube.schema.immutable import check_update
+from towline.kube.schema.metadata_checks import check_metadata
 from towline.kube.schema.node import SchemaNode
 from towline.kube.schema.process import apply_defaults, prune
 from towline.kube.schema.structural import crd_defaults
@@ -174,7 +175,7 @@ def complete(kind: ServedKind, obj: Obj) -> Obj:
         completed: Obj = apply_defaults(obj, kind.schema)
         return completed
     if kind.resource == CUSTOM_RESOURCE_DEFINITIONS:
-        obj = crd_defaults(obj)
+        obj = crd_defaults(canonical_definition(obj))
     return _canonical(kind, obj, defaults=True)
 
 
@@ -221,7 +222,7 @@ def check(kind: ServedKind, obj: Obj, old: Obj | None) -> tuple[str, ...]:
     else:
         errors += check_update(kind.gvk, old, obj)
         if kind.resource == CUSTOM_RESOURCE_DEFINITIONS:
-            errors += check_crd(obj, old)
+            errors += check_definition(obj, old)
     if errors:
         raise invalid(kind, obj, errors)
     return warnings

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from random import Random
 from typing import Any
 
-from towline.aio.clock import Clock
+from towline.aio.clock import Clock, rfc3339
 from towline.drydock.admission import accounts
 from towline.drydock.admission.services import ServicePlan
 from towline.drydock.cluster import ClusterEvent
@@ -87,7 +87,10 @@ class Registry:
         crd = change.record.obj
         if change.type == DELETED:
             self.kinds.remove(change.record.key.name)
-            self.store.end_watches(definitions.resource_of(crd))
+            if definitions.is_established(crd):
+                self.store.end_watches(definitions.resource_of(crd))
+            # Its names are free now: others may have waited for them.
+            self._cleanup.set()
             return
         self._serve(crd)
         if change.old is not None and change.old.obj["spec"] != crd["spec"]:
@@ -99,8 +102,14 @@ class Registry:
             self._cleanup.set()
         if not definitions.is_established(crd):
             return
-        served, stored = definitions.kinds_of(crd)
-        self.kinds.install(crd["metadata"]["name"], served, stored)
+        name = crd["metadata"]["name"]
+        try:
+            served, stored = definitions.kinds_of(crd)
+        except definitions.MALFORMED as error:
+            # One stored definition that cannot be read must not stop the others, nor the start.
+            _log.error("definition not served name=%s error=%r", name, error)
+            return
+        self.kinds.install(name, served, stored)
 
     def _has_instances(self, crd: Obj) -> bool:
         return self.store.count(definitions.resource_of(crd)) > 0
@@ -310,9 +319,31 @@ class Registry:
                         _log.warning("definition stays name=%s error=%s", record.key.name, error)
                         await self._clock.sleep(1.0)
                         self._cleanup.set()
+                elif not definitions.names_accepted(record.obj):
+                    await self._reconsider(record)
+
+    async def _reconsider(self, record: Record) -> None:
+        """Looks again whether a definition's names are free."""
+
+        def settle_names(crd: Obj) -> None:
+            crd.update(definitions.established(crd, self.kinds, rfc3339(self._clock.now())))
+
+        name = record.key.name
+        try:
+            await self.mutate(
+                _CRDS, "", name, settle_names, manager="drydock", subresource="status"
+            )
+        except (ApiError, *definitions.MALFORMED) as error:
+            _log.warning("definition not reconsidered name=%s error=%r", name, error)
 
     async def _empty(self, record: Record) -> None:
         resource = definitions.resource_of(record.obj)
+
+        def terminate(crd: Obj) -> None:
+            crd.update(definitions.terminating(crd, rfc3339(self._clock.now())))
+
+        name = record.key.name
+        await self.mutate(_CRDS, "", name, terminate, manager="drydock", subresource="status")
         for instance in self.store.records(resource):
             await self.delete(resource, instance.key.namespace, instance.key.name)
         if self.store.count(resource):
@@ -325,7 +356,7 @@ class Registry:
             kept = [f for f in crd["metadata"].get("finalizers") or [] if f != CLEANUP_FINALIZER]
             crd["metadata"]["finalizers"] = kept
 
-        await self.mutate(_CRDS, "", record.key.name, release, manager="drydock")
+        await self.mutate(_CRDS, "", name, release, manager="drydock")
 
 
 async def settle(staged: Staged) -> Outcome:

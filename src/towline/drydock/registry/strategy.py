@@ -111,7 +111,9 @@ _KEPT_BY_STATUS = {
     GroupResource("admissionregistration.k8s.io", "validatingadmissionpolicies"): ALL_METADATA,
 }
 
-_LABEL_NAMES = frozenset({NAMESPACES})
+_LABEL_NAMES = frozenset({NAMESPACES, GroupResource("apps", "statefulsets")})
+# Nobody looks at their names, not even the real server.
+_FREE_NAMES = frozenset({GroupResource("policy", "poddisruptionbudgets")})
 _SERVICE_NAMES = frozenset({SERVICES})
 _PATH_NAMES = frozenset({"rbac.authorization.k8s.io"})
 
@@ -168,9 +170,11 @@ def orphans_by_default(kind: ServedKind) -> bool:
 
 
 def name_rule(kind: ServedKind) -> str:
-    """The rule for names: `subdomain`, `label`, `service` or `path`."""
+    """The rule for names: `subdomain`, `label`, `service`, `path` or `free`."""
     if kind.resource in _LABEL_NAMES:
         return "label"
+    if kind.resource in _FREE_NAMES:
+        return "free"
     if kind.resource in _SERVICE_NAMES:
         return "service"
     if kind.resource.group in _PATH_NAMES:

@@ -11,7 +11,7 @@ from towline.drydock.storage.highwater import Mark, boot_id, mark_path, read_mar
 from towline.errors import SettingsError
 
 # Up to this size the whole structure is checked at every start; beyond, after an unclean stop.
-ALWAYS_CHECKED_BYTES = 64 << 20
+ALWAYS_CHECKED_BYTES = 256 << 20
 
 
 def restore_hint(database: Path) -> str:

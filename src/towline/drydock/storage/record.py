@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import msgspec
 import orjson
 
 from towline.kube.refs import GroupResource
@@ -15,6 +16,22 @@ from towline.kube.refs import GroupResource
 ADDED = "ADDED"
 MODIFIED = "MODIFIED"
 DELETED = "DELETED"
+
+
+class _Owner(msgspec.Struct):
+    uid: str = ""
+
+
+class _Metadata(msgspec.Struct, rename="camel"):
+    uid: str = ""
+    owner_references: list[_Owner] | None = None
+
+
+class _Indexed(msgspec.Struct):
+    metadata: _Metadata
+
+
+_INDEXED = msgspec.json.Decoder(_Indexed)
 
 
 class StoreKey(NamedTuple):
@@ -72,6 +89,15 @@ class Record:
         if self._obj is None:
             self._obj = orjson.loads(self.raw)
         return self._obj
+
+    def links(self) -> tuple[str, list[str]]:
+        """The object's uid and those of its owners, without decoding the rest."""
+        if self._obj is None:
+            meta = _INDEXED.decode(self.raw).metadata
+            return meta.uid, [owner.uid for owner in meta.owner_references or ()]
+        found = self._obj["metadata"]
+        owners = found.get("ownerReferences") or ()
+        return found.get("uid", ""), [owner.get("uid", "") for owner in owners]
 
     def copy(self) -> dict[str, Any]:
         """A private decoded copy."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -39,6 +40,8 @@ _log = logging.getLogger("towline.drydock.storage")
 
 MAX_BATCH = 64
 REPLAY_ROWS = 2000
+# Decoded forms of so many new versions stay for those who watch and read them next.
+WARM_RECORDS = 1000
 _OPS = {ADDED: ADD, MODIFIED: MODIFY, DELETED: DELETE}
 _TYPES = {op: type_ for type_, op in _OPS.items()}
 
@@ -86,6 +89,7 @@ class Store:
         self._observers: list[Callable[[Change], None]] = []
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="drydock-store")
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
+        self._warm: deque[Record] = deque()
         self._closed = False
         self._failure = ""
         self.history = self._load()
@@ -106,9 +110,7 @@ class Store:
 
     def _load(self) -> History:
         for row in self._journal.current():
-            record = _record(row)
-            self._tables.put(record, None)
-            record.forget()
+            self._tables.put(_record(row), None)
         rows = self._journal.tail(REPLAY_ROWS)
         floor = rows[0].rev - 1 if rows else self.revision
         history = History(max(floor, self._journal.floor()))
@@ -299,6 +301,9 @@ class Store:
         change.frames.clear()
         if old is not None:
             old.forget()
+        self._warm.append(change.record)
+        if len(self._warm) > WARM_RECORDS:
+            self._warm.popleft().forget()
 
     # Observation
 

@@ -74,10 +74,10 @@ class Tables:
         if old is not None:
             self._unindex(old)
         self._tables.setdefault(record.key.resource, Table()).put(record)
-        meta = record.obj["metadata"]
-        self._uids[meta.get("uid", "")] = record.key
-        for owner in meta.get("ownerReferences") or ():
-            self._owned.setdefault(owner.get("uid", ""), {})[record.key] = None
+        uid, owners = record.links()
+        self._uids[uid] = record.key
+        for owner in owners:
+            self._owned.setdefault(owner, {})[record.key] = None
 
     def drop(self, record: Record) -> None:
         """Removes a version and its index entries."""
@@ -104,13 +104,12 @@ class Tables:
             yield from table.sorted()
 
     def _unindex(self, record: Record) -> None:
-        meta = record.obj["metadata"]
-        uid = meta.get("uid", "")
+        uid, owners = record.links()
         if self._uids.get(uid) == record.key:
             del self._uids[uid]
-        for owner in meta.get("ownerReferences") or ():
-            owned = self._owned.get(owner.get("uid", ""))
+        for owner in owners:
+            owned = self._owned.get(owner)
             if owned is not None:
                 owned.pop(record.key, None)
                 if not owned:
-                    del self._owned[owner.get("uid", "")]
+                    del self._owned[owner]

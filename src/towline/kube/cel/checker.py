@@ -42,6 +42,9 @@ from towline.kube.cel.types import (
 )
 
 
+_DOUBTFUL = frozenset({"dyn", "param", "error", "null"})
+
+
 class Declarations(msgspec.Struct, frozen=True):
     """What an expression may refer to.
 
@@ -79,7 +82,8 @@ class Checked(msgspec.Struct, frozen=True):
         tree: The expression.
         type: Of the whole.
         names: What names and chains of names refer to: variables, or types as values.
-        calls: What calls mean. Both by `id` of the node.
+        calls: What calls mean.
+        types: Of every node. All by `id` of the node.
         variables: Declared variables in use.
     """
 
@@ -87,6 +91,7 @@ class Checked(msgspec.Struct, frozen=True):
     type: CelType
     names: Mapping[int, str]
     calls: Mapping[int, Resolution]
+    types: Mapping[int, CelType]
     variables: frozenset[str]
 
 
@@ -105,6 +110,9 @@ def check(source: str, tree: Node, declared: Declarations) -> Checked:
         type=checker.bindings.resolve(type_, final=True),
         names=checker.names,
         calls=checker.calls,
+        types={
+            key: checker.bindings.resolve(each, final=True) for key, each in checker.types.items()
+        },
         variables=frozenset(checker.used),
     )
 
@@ -115,6 +123,7 @@ class _Checker:
         self.issues: list[Issue] = []
         self.names: dict[int, str] = {}
         self.calls: dict[int, Resolution] = {}
+        self.types: dict[int, CelType] = {}
         self.used: set[str] = set()
         self._declared = declared
         self._scopes: list[dict[str, CelType]] = []
@@ -128,6 +137,11 @@ class _Checker:
 
     def check(self, node: Node) -> CelType:
         """The type of a node."""
+        type_ = self._check(node)
+        self.types[id(node)] = type_
+        return type_
+
+    def _check(self, node: Node) -> CelType:
         match node:
             case Literal():
                 return SCALARS[node.type]
@@ -258,7 +272,8 @@ class _Checker:
         return result
 
     def _doubtful(self, type_: CelType) -> bool:
-        return self.bindings.resolve(type_).kind in {"dyn", "param", "error", "null"}
+        found = self.bindings.resolve(type_)
+        return found.kind in _DOUBTFUL or any(self._doubtful(each) for each in found.params)
 
     def _logical(
         self,
@@ -287,12 +302,13 @@ class _Checker:
 
     # Literals
 
-    def _join(self, at: int, before: CelType | None, now: CelType) -> CelType:
+    def _join(self, before: CelType | None, now: CelType) -> CelType:
+        """The type of both; `dyn` when they have none in common."""
         if before is None:
             return now
         if self.bindings.assignable((before,), (now,)):
             return more_general(before, now)
-        return self._report(at, f"expected type '{before}' but found '{now}'")
+        return DYN
 
     def _present(self, node: Node, type_: CelType) -> CelType:
         """The type inside an optional item or entry."""
@@ -307,18 +323,18 @@ class _Checker:
             type_ = self.check(item)
             if position in node.optional:
                 type_ = self._present(item, type_)
-            joined = self._join(item.at, joined, type_)
+            joined = self._join(joined, type_)
         return list_of(joined or self.bindings.fresh())
 
     def _map(self, node: MapLiteral) -> CelType:
         key: CelType | None = None
         value: CelType | None = None
         for entry in node.entries:
-            key = self._join(entry.key.at, key, self.check(entry.key))
+            key = self._join(key, self.check(entry.key))
             type_ = self.check(entry.value)
             if entry.optional:
                 type_ = self._present(entry.value, type_)
-            value = self._join(entry.value.at, value, type_)
+            value = self._join(value, type_)
         return map_of(key or self.bindings.fresh(), value or self.bindings.fresh())
 
     def _message(self, node: MessageLiteral) -> CelType:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
 import msgspec
 
@@ -26,6 +27,7 @@ from towline.kube.cel.values import Value
 
 Implementation = Callable[..., Value]
 Cost = Callable[..., int]
+_Declared = TypeVar("_Declared", bound=Implementation)
 
 
 class Overload(msgspec.Struct, frozen=True, eq=False):
@@ -68,10 +70,10 @@ class Functions:
 
     def overload(
         self, function: str, *signatures: str, cost: Cost | None = None
-    ) -> Callable[[Implementation], Implementation]:
+    ) -> Callable[[_Declared], _Declared]:
         """Declares an implementation for one or several signatures."""
 
-        def declare(implementation: Implementation) -> Implementation:
+        def declare(implementation: _Declared) -> _Declared:
             for text in signatures:
                 made = _overload(function, text, implementation, cost)
                 self._overloads.setdefault(function, []).append(made)

@@ -46,7 +46,7 @@ def read_timestamp(text: str) -> Timestamp:
     if not MIN_SECONDS <= seconds <= MAX_SECONDS:
         raise ValueError(text)
     fraction = int((match[7] or "0")[:9].ljust(9, "0"))
-    return Timestamp(seconds * NANO + fraction)
+    return Timestamp(seconds * NANO + fraction, shift // timedelta(minutes=1))
 
 
 def read_date(text: str) -> Timestamp:
@@ -59,12 +59,15 @@ def read_date(text: str) -> Timestamp:
 
 
 def show_timestamp(moment: Timestamp) -> str:
-    """RFC 3339 with as many decimals as needed, in UTC."""
-    seconds, nanos = divmod(moment.nanos, NANO)
-    at = as_datetime(moment)
+    """RFC 3339 with as many decimals as needed, in the zone that it was written with."""
+    nanos = moment.nanos % NANO
+    at = as_datetime(moment) + timedelta(minutes=moment.offset)
     fraction = f".{nanos:09d}".rstrip("0") if nanos else ""
-    del seconds
-    return f"{at.year:04d}-{at:%m-%dT%H:%M:%S}{fraction}Z"
+    zone = "Z"
+    if moment.offset:
+        hours, minutes = divmod(abs(moment.offset), 60)
+        zone = f"{'-' if moment.offset < 0 else '+'}{hours:02d}:{minutes:02d}"
+    return f"{at.year:04d}-{at:%m-%dT%H:%M:%S}{fraction}{zone}"
 
 
 def as_datetime(moment: Timestamp) -> datetime:

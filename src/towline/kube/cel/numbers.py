@@ -18,12 +18,12 @@ def _special(value: float) -> str:
 
 
 def general(value: float) -> str:
-    """Shortest text, with an exponent when it is below -4 or above 20."""
+    """Shortest text, with an exponent when it is below -4 or above 5."""
     if not math.isfinite(value):
         return _special(value)
     digits, exponent = _digits(value)
     sign = "-" if math.copysign(1, value) < 0 else ""
-    if -4 <= exponent < 21:
+    if -4 <= exponent < 6:
         return plain(value)
     mantissa = digits[0] + (f".{digits[1:]}" if len(digits) > 1 else "")
     return f"{sign}{mantissa}e{'+' if exponent >= 0 else '-'}{abs(exponent):02d}"
@@ -67,3 +67,48 @@ def read_int(text: str) -> int:
     if len(text) > 40 or _INTEGER.fullmatch(text) is None:
         raise ValueError(text)
     return int(text)
+
+
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def fixed(value: float, precision: int) -> str:
+    """With that many decimals, thousands apart as in American English."""
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "∞" if value > 0 else "-∞"
+    return f"{value:,.{precision}f}"
+
+
+def scientific(value: float, precision: int) -> str:
+    """With that many decimals and a power of ten such as `1.5×10⁰⁴`."""
+    if not math.isfinite(value):
+        return fixed(value, precision)
+    mantissa, _, exponent = f"{value:.{precision}e}".partition("e")
+    return f"{mantissa}×10{exponent.removeprefix('+').translate(_SUPERSCRIPTS)}"
+
+
+ESCAPES = {
+    "\a": r"\a",
+    "\b": r"\b",
+    "\f": r"\f",
+    "\n": r"\n",
+    "\r": r"\r",
+    "\t": r"\t",
+    "\v": r"\v",
+    "\\": r"\\",
+    '"': r"\"",
+}
+
+
+def quoted(text: str) -> str:
+    """A text in quotation marks, with escapes for what does not print."""
+    return '"' + "".join(ESCAPES.get(char) or _printable(char) for char in text) + '"'
+
+
+def _printable(char: str) -> str:
+    if char.isprintable():
+        return char
+    code = ord(char)
+    if code < 0x80:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

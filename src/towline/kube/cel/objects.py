@@ -7,7 +7,7 @@ from typing import Any, overload
 
 from towline.kube.cel.issues import EvaluationError
 from towline.kube.cel.schemas import Shape, scalar
-from towline.kube.cel.values import Opaque, Value, equal, is_list
+from towline.kube.cel.values import Opaque, Typed, Value, equal, is_list
 
 
 def value_of(data: Any, shape: Shape) -> Value:
@@ -42,7 +42,7 @@ def _below(shape: Shape) -> Shape:
     return shape.below
 
 
-class MapValue(Mapping[str, Value]):
+class MapValue(Typed, Mapping[str, Value]):
     """An object of JSON whose keys are free."""
 
     def __init__(self, data: dict[str, Any], shape: Shape) -> None:
@@ -62,8 +62,11 @@ class MapValue(Mapping[str, Value]):
         return len(self._data)
 
 
-class ObjectValue(Mapping[str, Value]):
-    """An object of JSON with named fields; what the schema does not name is only compared."""
+class ObjectValue(Typed, Mapping[str, Value]):
+    """An object of JSON with named fields; what the schema does not name is only compared.
+
+    A field that is null counts as absent.
+    """
 
     def __init__(self, data: dict[str, Any], shape: Shape) -> None:
         self._data = data
@@ -74,11 +77,14 @@ class ObjectValue(Mapping[str, Value]):
         if field is None:
             known = dict(self._hidden())
             return Opaque(known[key])
-        return value_of(self._data[self._shape.names[key]], field)
+        data = self._data[self._shape.names[key]]
+        if data is None:
+            raise KeyError(key)
+        return value_of(data, field)
 
     def __contains__(self, key: object) -> bool:
         if key in self._shape.fields:
-            return self._shape.names[str(key)] in self._data
+            return self._data.get(self._shape.names[str(key)]) is not None
         return any(key == name for name, _ in self._hidden())
 
     def _hidden(self) -> Iterator[tuple[str, Any]]:
@@ -87,7 +93,7 @@ class ObjectValue(Mapping[str, Value]):
 
     def __iter__(self) -> Iterator[str]:
         for escaped, name in self._shape.names.items():
-            if name in self._data:
+            if self._data.get(name) is not None:
                 yield escaped
         for name, _ in self._hidden():
             yield name
@@ -96,11 +102,11 @@ class ObjectValue(Mapping[str, Value]):
         return len(self._data)
 
 
-class ListValue(Sequence[Value]):
+class ListValue(Typed, Sequence[Value]):
     """A list of JSON; lists of type `set` and `map` compare without order and merge when added."""
 
     def __init__(self, data: list[Any], shape: Shape) -> None:
-        self._data = data
+        self.data = data
         self._shape = shape
         self._item = _below(shape)
 
@@ -110,14 +116,14 @@ class ListValue(Sequence[Value]):
     def __getitem__(self, index: slice) -> Sequence[Value]: ...
     def __getitem__(self, index: int | slice) -> Value:
         if isinstance(index, slice):
-            return [value_of(each, self._item) for each in self._data[index]]
-        return value_of(self._data[index], self._item)
+            return [value_of(each, self._item) for each in self.data[index]]
+        return value_of(self.data[index], self._item)
 
     def __iter__(self) -> Iterator[Value]:
-        return (value_of(each, self._item) for each in self._data)
+        return (value_of(each, self._item) for each in self.data)
 
     def __len__(self) -> int:
-        return len(self._data)
+        return len(self.data)
 
     @property
     def unordered(self) -> bool:
@@ -130,24 +136,23 @@ class ListValue(Sequence[Value]):
             return False
         if not self.unordered:
             return all(equal(a, b) for a, b in zip(self, other, strict=True))
-        own = {self._identity(item): item for item in self}
-        return all(
-            (key := self._identity(item)) in own and equal(own[key], item) for item in other
-        )
+        own = {self._key(item): item for item in self}
+        return all((key := self._key(item)) in own and equal(own[key], item) for item in other)
 
-    def _identity(self, item: Value) -> tuple[Value, ...]:
+    def merged(self, other: Value) -> ListValue:
+        """The list followed by another; in sets and maps what is already there is not doubled."""
+        added = other.data if isinstance(other, ListValue) else list(other)
+        if not self.unordered:
+            return ListValue([*self.data, *added], self._shape)
+        made = {self._key(item): item for item in self.data}
+        for item in added:
+            key = self._key(item)
+            if self._shape.list_type == "map" or key not in made:
+                made[key] = item
+        return ListValue(list(made.values()), self._shape)
+
+    def _key(self, item: Any) -> tuple[Any, ...]:
         """What makes an item the same one: its keys, or all of a scalar."""
         if self._shape.list_type == "map" and isinstance(item, Mapping):
             return tuple(item.get(key) for key in self._shape.list_keys)
         return (type(item), item)
-
-    def merged(self, other: Value) -> list[Value]:
-        """The list followed by another; in sets and maps what is already there is not doubled."""
-        if not self.unordered:
-            return [*self, *other]
-        made = {self._identity(item): item for item in self}
-        for item in other:
-            key = self._identity(item)
-            if self._shape.list_type == "map" or key not in made:
-                made[key] = item
-        return list(made.values())

@@ -92,12 +92,17 @@ class _Parser:
     def _take(self, kind: str) -> Token | None:
         return self._next() if self._token.kind == kind else None
 
-    def _expect(self, *kinds: str) -> Token:
+    def _expect(self, *kinds: str, also: tuple[str, ...] = ()) -> Token:
+        """The next word when it is one of these; `also` are others that could stand here."""
         token = self._token
         if token.kind in kinds:
             return self._next()
         names = {"ident": "IDENTIFIER", "escaped": "ESC_IDENTIFIER", "end": "<EOF>"}
-        shown = [names.get(kind, f"'{kind}'") for kind in kinds]
+        shown = [names.get(kind, f"'{kind}'") for kind in (*kinds, *also)]
+        if len(shown) == 1 and token.kind == "end":
+            raise _SyntaxError(
+                token.offset, f"Syntax error: missing {shown[0]} at '{token.text}'"
+            )
         expected = shown[0] if len(shown) == 1 else "{" + ", ".join(shown) + "}"
         raise _SyntaxError(
             token.offset,
@@ -186,8 +191,9 @@ class _Parser:
             name = self._expect("ident", "escaped")
             field = Literal(at=name.offset, value=name.text.strip("`"), type="string")
             return Call(at=dot.offset, function="_?._", args=(operand, field))
-        if self._token.kind == "end":
-            message = "Syntax error: no viable alternative at input '.'"
+        if self._token.kind not in {"ident", "escaped"}:
+            word = "" if self._token.kind == "end" else self._token.text
+            message = f"Syntax error: no viable alternative at input '.{word}'"
             raise _SyntaxError(self._token.offset, message)
         name = self._expect("ident", "escaped")
         if name.kind == "ident" and (opening := self._take("(")):
@@ -212,6 +218,10 @@ class _Parser:
     def _arguments(self) -> tuple[Node, ...]:
         if self._take(")"):
             return ()
+        if self._token.kind == "end":
+            starts = _STARTS.replace("'(', ", "'(', ')', ")
+            message = f"Syntax error: mismatched input '<EOF>' expecting {starts}"
+            raise _SyntaxError(self._token.offset, message)
         args = [self._expression()]
         while self._take(","):
             args.append(self._expression())
@@ -278,7 +288,7 @@ class _Parser:
             items.append(self._expression())
             if not self._take(","):
                 break
-        self._expect("]")
+        self._expect("]", also=(",",))
         return ListLiteral(at=bracket.offset, items=tuple(items), optional=frozenset(optional))
 
     def _map(self) -> Node:
@@ -291,7 +301,7 @@ class _Parser:
             entries.append(Entry(key, self._expression(), optional))
             if not self._take(","):
                 break
-        self._expect("}")
+        self._expect("}", also=(",",))
         return MapLiteral(at=brace.offset, entries=tuple(entries))
 
     def _literal(self) -> Node:

@@ -293,7 +293,12 @@ def _entries(value: Value, *, two: bool) -> Iterable[tuple[Value, Value]]:
         return value.items() if two else ((key, None) for key in value)
     if is_list(value):
         return enumerate(value) if two else ((item, None) for item in value)
-    raise EvaluationError("no such overload")
+    raise EvaluationError(f"got '{_go_name(value)}', expected iterable type")
+
+
+def _go_name(value: Value) -> str:
+    name = type_name(value).rpartition(".")[2].partition("_")[0]
+    return f"types.{name[:1].upper()}{name[1:]}"
 
 
 # --- fields --------------------------------------------------------------------------------------
@@ -307,7 +312,7 @@ def _field(value: Value, field: str) -> Value:
             raise EvaluationError(f"no such key: {field}") from None
     if isinstance(value, Optional):
         return _optional(value, field)
-    raise EvaluationError("no such overload")
+    raise EvaluationError(f"no such key: {field}")
 
 
 def _has(value: Value, field: str) -> bool:
@@ -432,20 +437,15 @@ def _dynamic(resolution: Resolution, steps: tuple[Step, ...]) -> Step:
             if _accepts(overload, args):
                 frame.spend(1 if overload.cost is None else overload.cost(*args))
                 return overload.implementation(*args)
-        raise EvaluationError(_no_overload(overloads[0], args))
+        name = overloads[0].function
+        named = len(overloads) > 1 and name[0].isalpha()
+        raise EvaluationError(f"no such overload: {name}" if named else "no such overload")
 
     return run
 
 
 def _accepts(overload: Overload, args: list[Value]) -> bool:
     return all(is_a(arg, type_) for arg, type_ in zip(args, overload.params, strict=True))
-
-
-def _no_overload(overload: Overload, args: list[Value]) -> str:
-    if not overload.function[0].isalpha():
-        return "no such overload"
-    shown = ", ".join(type_name(arg) for arg in args)
-    return f"no such overload: {overload.function}({shown})"
 
 
 def _insert(made: dict[Value, Value], key: Value, value: Value, entry: Entry) -> None:

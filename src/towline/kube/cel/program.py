@@ -8,7 +8,7 @@ import msgspec
 
 from towline.kube.cel.checker import Declarations, check
 from towline.kube.cel.library import kubernetes
-from towline.kube.cel.literals import check_literals
+from towline.kube.cel.literals import check_literals, fold_constants
 from towline.kube.cel.parser import parse
 from towline.kube.cel.planner import CALL_LIMIT, Frame, Step, plan
 from towline.kube.cel.types import CelType, opaque
@@ -73,9 +73,11 @@ def compile_expression(
 
     Raises:
         CompileError: It is malformed or ill-typed.
+        EvaluationError: A constant in it has no value.
     """
     tree = parse(source)
     declared = Declarations(variables, kubernetes(), fields or {}, _TYPES)
     checked = check(source, tree, declared)
     check_literals(source, checked)
+    fold_constants(checked)
     return Program(checked.type, checked.variables, plan(checked))

@@ -15,7 +15,7 @@ import msgspec
 from towline.kube.cel import types
 from towline.kube.cel.escaping import escape
 from towline.kube.cel.fieldpath import FieldPathError, field_path
-from towline.kube.cel.issues import CompileError
+from towline.kube.cel.issues import CompileError, EvaluationError
 from towline.kube.cel.program import Program, compile_expression
 from towline.kube.cel.schemas import (
     Raw,
@@ -182,8 +182,10 @@ def compile_node(rules: Raw, raw: Raw, shape: Shape | None, *, resource: bool) -
     if shape is None:
         error = "failed to convert to declType for CEL validation rules"
         return tuple(_compiled(each, {}, {}, raw, error) for each in given)
-    fields = declared_fields(shape)
     seen = with_resource_fields(raw) if resource else raw
+    # Types are named after the place of the rule, not after the root.
+    shape = shape_of(raw, ROOT_TYPE, resource=resource) or shape
+    fields = declared_fields(shape)
     made = []
     for each in given:
         old: CelType = optional_of(shape.type) if each.get("optionalOldSelf") else shape.type
@@ -243,4 +245,6 @@ def _program(
         program = compile_expression(source, variables, fields)
     except CompileError as error:
         return None, f"{prefix}compilation failed: {error.message}"
+    except EvaluationError as error:
+        return None, f"{prefix or 'program '}instantiation failed: {error.message}"
     return (program, "") if program.type == wanted else (None, other)

@@ -8,6 +8,7 @@ they are asked for (see `objects`) take part. Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import total_ordering
 from typing import Any
 
 import msgspec
@@ -29,10 +30,26 @@ class UInt(int):
     __slots__ = ()
 
 
-class Timestamp(msgspec.Struct, frozen=True, order=True):
-    """A moment, in nanoseconds since 1970-01-01T00:00:00Z."""
+@total_ordering
+class Timestamp(msgspec.Struct, frozen=True, eq=False):
+    """A moment, in nanoseconds since 1970-01-01T00:00:00Z.
+
+    Attributes:
+        nanos: When.
+        offset: Minutes east of Greenwich that it is written with; does not count when comparing.
+    """
 
     nanos: int
+    offset: int = 0
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Timestamp) and self.nanos == other.nanos
+
+    def __lt__(self, other: Timestamp) -> bool:
+        return self.nanos < other.nanos
+
+    def __hash__(self) -> int:
+        return hash(self.nanos)
 
 
 class Duration(msgspec.Struct, frozen=True, order=True):
@@ -115,12 +132,15 @@ def is_list(value: Value) -> bool:
 
 
 def is_a(value: Value, type_: CelType) -> bool:
-    """Whether a value belongs to a type, as far as can be told without looking inside."""
+    """Whether a value belongs to a type; of lists, every item is looked at."""
     match type_.kind:
         case "dyn" | "param" | "error":
             return True
         case "list":
-            return is_list(value)
+            inside = type_.params[0]
+            if not is_list(value):
+                return False
+            return inside.kind in {"dyn", "param"} or all(is_a(item, inside) for item in value)
         case "map" | "object":
             return isinstance(value, Mapping)
         case "null":
@@ -157,14 +177,14 @@ def checked_uint(value: int) -> UInt:
     raise EvaluationError("unsigned integer overflow")
 
 
-def checked_timestamp(nanos: int) -> Timestamp:
+def checked_timestamp(nanos: int, offset: int = 0) -> Timestamp:
     """The moment when it lies in the years 1 to 9999.
 
     Raises:
         EvaluationError: It does not.
     """
     if MIN_SECONDS <= nanos // NANO <= MAX_SECONDS:
-        return Timestamp(nanos)
+        return Timestamp(nanos, offset)
     raise EvaluationError("timestamp overflow")
 
 
@@ -192,14 +212,25 @@ def equal(one: Value, two: Value) -> bool:
     if isinstance(one, (int, float)):
         return isinstance(two, (int, float)) and one == two
     if isinstance(one, Mapping):
-        return isinstance(two, Mapping) and _equal_maps(one, two)
+        return _comparable(one, isinstance(two, Mapping)) and _equal_maps(one, two)
     if is_list(one):
-        return is_list(two) and _equal_lists(one, two)
+        return _comparable(one, is_list(two)) and _equal_lists(one, two)
     if isinstance(one, Optional) and isinstance(two, Optional):
         return one.present == two.present and equal(one.value, two.value)
     if isinstance(one, Opaque) or isinstance(two, Opaque):
-        return _data(one) == _data(two)
-    return type_name(one) == type_name(two) and bool(one == two)
+        return bool(_data(one) == _data(two))
+    same: bool = one == two
+    return type_name(one) == type_name(two) and same
+
+
+class Typed:
+    """Containers of data with a schema: comparing them with another type is an error."""
+
+
+def _comparable(one: Value, alike: bool) -> bool:  # noqa: FBT001
+    if not alike and isinstance(one, Typed):
+        raise EvaluationError("no such overload")
+    return alike
 
 
 _SIMPLE = frozenset({str, int, bytes, type(None), float})

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from towline.kube.schema.node import ANY, SchemaNode
+from towline.kube.schema.node import SchemaNode
 
 
 class Correlation:
@@ -71,7 +71,7 @@ class Correlation:
             return None
         item = self.new[position]
         old = self._old_items().get(self._identity(item))
-        return None if old is None else Correlation(item, old, self._node.items or ANY)
+        return None if old is None else Correlation(item, old, self._node.items)
 
     def _old_items(self) -> dict[str, Any]:
         if self._by_key is None:

@@ -400,9 +400,15 @@ def _csi_driver(spec: Obj) -> Obj:
 
 
 def _node(node: Obj) -> Obj:
-    return change(
-        node, "status", lambda status: fill_unset(status, {"allocatable": status.get("capacity")})
-    )
+    spec = node.get("spec") or {}
+    if spec.get("podCIDR") and not spec.get("podCIDRs"):
+        node = {**node, "spec": {**spec, "podCIDRs": [spec["podCIDR"]]}}
+
+    def allocatable(status: Obj) -> Obj:
+        known = status.get("capacity")
+        return fill_unset(status, {"allocatable": known}) if known else status
+
+    return change(node, "status", allocatable)
 
 
 # Rules that also fill metadata or status, or kinds that keep their content elsewhere.

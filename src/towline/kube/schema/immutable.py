@@ -11,8 +11,11 @@ from typing import Any
 from towline.errors import InputError
 from towline.kube import quantity
 from towline.kube.refs import GroupVersionKind
+from towline.kube.schema import policy_checks, storage_checks
 from towline.kube.schema.builtin_checks import Obj, check_object
+from towline.kube.schema.field_rules import fixed
 from towline.kube.schema.fielderror import FieldError, forbidden, invalid
+from towline.kube.schema.node_checks import node_changes
 
 _FIXED = "field is immutable"
 _POD_EDITABLE = (
@@ -157,11 +160,14 @@ def _less(left: str, right: str) -> bool:
 
 
 def _pod(old: Obj, new: Obj) -> Iterator[FieldError]:
+    for key in ("containers", "initContainers"):
+        if len(_at(old, "spec", key) or ()) != len(_at(new, "spec", key) or ()):
+            yield forbidden(f"spec.{key}", "pod updates may not add or remove containers")
+            return
     before, after = _pod_fixed(old), _pod_fixed(new)
     if not before.get("nodeName"):
-        # Binding sets the node once; gates may be lifted before it.
+        # Gates may be lifted before the pod has a node.
         for spec in (before, after):
-            spec.pop("nodeName", None)
             spec.pop("schedulingGates", None)
     if before != after:
         yield forbidden("spec", _POD_EDITABLE)
@@ -199,9 +205,26 @@ def _role_binding(old: Obj, new: Obj) -> Iterator[FieldError]:
 
 
 def _storage_class(old: Obj, new: Obj) -> Iterator[FieldError]:
-    for key in ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"):
-        if old.get(key) != new.get(key):
-            yield forbidden(key, f"updates to {key} are forbidden.")
+    if old.get("parameters") != new.get("parameters"):
+        yield forbidden("parameters", "updates to parameters are forbidden.")
+    for key in ("provisioner", "reclaimPolicy", "volumeBindingMode"):
+        yield from fixed(old.get(key), new.get(key), key)
+
+
+def _revision(old: Obj, new: Obj) -> Iterator[FieldError]:
+    yield from fixed(old.get("data"), new.get("data"), "data")
+
+
+def _ingress_class(old: Obj, new: Obj) -> Iterator[FieldError]:
+    yield from _fixed(old, new, "spec", "controller")
+
+
+def _endpoint_slice(old: Obj, new: Obj) -> Iterator[FieldError]:
+    yield from fixed(old.get("addressType"), new.get("addressType"), "addressType")
+
+
+def _runtime_class(old: Obj, new: Obj) -> Iterator[FieldError]:
+    yield from fixed(old.get("handler"), new.get("handler"), "handler")
 
 
 _RBAC = "rbac.authorization.k8s.io"
@@ -211,6 +234,15 @@ _RULES: dict[tuple[str, str], Callable[[Obj, Obj], Iterator[FieldError]]] = {
     ("", "ConfigMap"): _config,
     ("", "Secret"): _secret,
     ("", "PersistentVolumeClaim"): _claim,
+    ("", "Node"): node_changes,
+    ("", "PersistentVolume"): storage_checks.volume_changes,
+    ("", "ResourceQuota"): policy_checks.quota_changes,
+    ("apps", "ControllerRevision"): _revision,
+    ("discovery.k8s.io", "EndpointSlice"): _endpoint_slice,
+    ("networking.k8s.io", "IngressClass"): _ingress_class,
+    ("node.k8s.io", "RuntimeClass"): _runtime_class,
+    ("scheduling.k8s.io", "PriorityClass"): policy_checks.priority_class_changes,
+    ("storage.k8s.io", "CSIDriver"): storage_checks.csi_driver_changes,
     ("apps", "Deployment"): _workload,
     ("apps", "ReplicaSet"): _workload,
     ("apps", "DaemonSet"): _workload,

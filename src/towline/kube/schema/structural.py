@@ -12,10 +12,9 @@ from typing import Any
 
 from towline.kube.refs import GroupVersionKind
 from towline.kube.schema.catalog import KindInfo, Subresource, load_catalog
-from towline.kube.schema.crd_check import check_crd
 from towline.kube.schema.node import SchemaNode
 
-__all__ = ["check_crd", "crd_defaults", "crd_kinds", "established_status", "structural_node"]
+__all__ = ["crd_defaults", "crd_kinds", "structural_node"]
 
 Obj = dict[str, Any]
 
@@ -102,7 +101,7 @@ def _priority(version: str) -> tuple[int, int, int, str]:
     return stage, -int(match[1]), -int(match[3] or 0), version
 
 
-# --- defaults and status -------------------------------------------------------------------------
+# --- defaults ------------------------------------------------------------------------------------
 
 
 def crd_defaults(crd: Obj) -> Obj:
@@ -117,42 +116,3 @@ def crd_defaults(crd: Obj) -> Obj:
     }
     conversion = spec.get("conversion") or {"strategy": "None"}
     return {**crd, "spec": {**spec, "names": filled, "conversion": conversion}}
-
-
-def established_status(crd: Obj, now: str) -> Obj:
-    """The status of an accepted definition, served from this moment.
-
-    Args:
-        crd: The definition, defaulted.
-        now: RFC 3339 time of the transition; conditions that already hold keep theirs.
-    """
-    spec = crd.get("spec") or {}
-    status = crd.get("status") or {}
-    wanted = (
-        ("NamesAccepted", "NoConflicts", "no conflicts found"),
-        ("Established", "InitialNamesAccepted", "the initial names have been accepted"),
-    )
-    present = {condition.get("type"): condition for condition in status.get("conditions") or ()}
-    conditions = []
-    for type_, reason, message in wanted:
-        before = present.pop(type_, None)
-        held = before is not None and before.get("status") == "True"
-        conditions.append(
-            before
-            if held
-            else {
-                "type": type_,
-                "status": "True",
-                "lastTransitionTime": now,
-                "reason": reason,
-                "message": message,
-            }
-        )
-    stored = list(status.get("storedVersions") or ())
-    storage = [v["name"] for v in spec.get("versions") or () if v.get("storage")]
-    stored += [name for name in storage if name not in stored]
-    return {
-        "conditions": [*conditions, *present.values()],
-        "acceptedNames": spec.get("names") or {},
-        "storedVersions": stored,
-    }

@@ -28,6 +28,7 @@ from towline.kube.schema.fielderror import (
     type_invalid,
 )
 from towline.kube.schema.node import SchemaNode
+from towline.text.re2 import Pattern, RegexError, compile_pattern
 
 MAX_ERRORS = 100
 _WHOLE = "<nil>"
@@ -192,7 +193,7 @@ def _check_text(value: str, node: SchemaNode, path: str) -> Iterator[FieldError]
     if (limit := raw.get("minLength")) is not None and len(value) < limit:
         yield invalid(path, value, f"{_body(path)} should be at least {limit} chars long")
     pattern = raw.get("pattern")
-    if pattern and (compiled := _compiled(pattern)) and not compiled.search(value):
+    if pattern and (compiled := _compiled(pattern)) and not compiled.matches(value):
         yield invalid(path, value, f"{_body(path)} should match '{pattern}'")
     check = _FORMATS.get(node.format)
     if check and not _fits(check, value):
@@ -219,11 +220,11 @@ def _check_number(value: int | float, node: SchemaNode, path: str) -> Iterator[F
 
 
 @lru_cache(maxsize=512)
-def _compiled(pattern: str) -> re.Pattern[str] | None:
-    """None for what Python's dialect cannot say: such a pattern is not enforced."""
+def _compiled(pattern: str) -> Pattern | None:
+    """None for what is no pattern: a definition with one is refused, a stored one not enforced."""
     try:
-        return re.compile(pattern.replace(r"\z", r"\Z"), re.ASCII)
-    except re.error:
+        return compile_pattern(pattern)
+    except RegexError:
         return None
 
 

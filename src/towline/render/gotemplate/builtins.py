@@ -6,6 +6,7 @@ strings only among themselves; nil equals nil only.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Final
 from urllib.parse import quote_plus
 
@@ -122,7 +123,7 @@ def length(value: Any) -> int:
             return len(value)
         case None:
             raise FunctionError("reflect: call of reflect.Value.Type on zero Value")
-    raise FunctionError(f"len of type {type_name(value)}")
+    raise FunctionError(f"len of type {_indirect_type(value)}")
 
 
 def length_of_interface(value: Any) -> int:
@@ -130,6 +131,10 @@ def length_of_interface(value: Any) -> int:
     if value is None:
         raise FunctionError("len of nil pointer")
     return length(value)
+
+
+def _indirect_type(value: Any) -> str:
+    return type_name(value).removeprefix("*")
 
 
 def _encode(value: str) -> bytes:
@@ -148,7 +153,7 @@ def index(item: Any, *keys: Any) -> Any:
         elif isinstance(item, list | str | bytes):
             item = _element(item, key)
         else:
-            raise FunctionError(f"can't index item of type {type_name(item)}")
+            raise FunctionError(f"can't index item of type {_indirect_type(item)}")
     return item
 
 
@@ -174,11 +179,29 @@ def _element(item: list[Any] | str | bytes, key: Any) -> Any:
 def _index_number(key: Any, capacity: int) -> int:
     if key is None:
         raise FunctionError("cannot index slice/array with nil")
+    if isinstance(key, _Interface):
+        raise FunctionError("cannot index slice/array with type interface {}")
     if not isinstance(key, int) or isinstance(key, bool):
         raise FunctionError(f"cannot index slice/array with type {type_name(key)}")
     if not 0 <= key <= capacity:
         raise FunctionError(f"index out of range: {int(key)}")
     return int(key)
+
+
+class _Interface:
+    """A bound of `slice` that was stored as an interface {}: Go does not look into it."""
+
+
+def bound(value: Any, boxed: Any) -> Any:
+    """A bound of `slice`, which Go refuses when it was stored as an interface {}."""
+    return _Interface() if holds_interfaces(boxed) else value
+
+
+def holds_interfaces(boxed: Any) -> bool:
+    """Whether entries of what is given are interfaces; True stands for such a map or slice."""
+    if isinstance(boxed, GoMap | GoSlice):
+        return boxed.go_element_type == "interface {}"
+    return boxed is True or isinstance(boxed, dict | list)
 
 
 def slice_(item: Any, *bounds: Any) -> Any:
@@ -188,7 +211,7 @@ def slice_(item: Any, *bounds: Any) -> Any:
     if len(bounds) > 3:
         raise FunctionError(f"too many slice indexes: {len(bounds)}")
     if not isinstance(item, str | list | bytes):
-        raise FunctionError(f"can't slice item of type {type_name(item)}")
+        raise FunctionError(f"can't slice item of type {_indirect_type(item)}")
     if isinstance(item, str) and len(bounds) == 3:
         raise FunctionError("cannot 3-index slice a string")
     sequence = _encode(item) if isinstance(item, str) else item
@@ -196,7 +219,7 @@ def slice_(item: Any, *bounds: Any) -> Any:
     for at, bound in enumerate(bounds):
         number = _index_number(bound, len(sequence))
         numbers[at : at + 1] = [number]
-    for low, high in zip(numbers, numbers[1:], strict=False):
+    for low, high in pairwise(numbers):
         if low > high:
             raise FunctionError(f"invalid slice index: {low} > {high}")
     part = sequence[numbers[0] : numbers[1]]
@@ -294,4 +317,3 @@ def pairs(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
         raise FunctionError(f"can't use {sprint(value)} to iterate over more than one variable")
     return list(enumerate(elements(value)))
-

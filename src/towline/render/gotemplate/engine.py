@@ -28,7 +28,7 @@ from towline.render.gotemplate.errors import (
 from towline.render.gotemplate.fields import MissingKey
 from towline.render.gotemplate.functions import MAX_LENGTH, Function, FunctionError
 from towline.render.gotemplate.functionset import FunctionSet
-from towline.render.gotemplate.limits import Budget, Limits
+from towline.render.gotemplate.limits import Budget, Limits, Pieces
 from towline.render.gotemplate.nodes import Call, Command
 from towline.render.gotemplate.quoting import quote
 from towline.render.gotemplate.units import Definition, UnitCache
@@ -209,9 +209,9 @@ class Execution:
             )
         if type(data) in {str, list} and len(data) > MAX_LENGTH:
             raise LimitError("the data of a template is too long")
-        parts: list[str] = []
-        self.run(template, parts.append, data)
-        return self.budget.join(parts)
+        pieces = Pieces()
+        self.run(template, pieces.append, data)
+        return self.budget.join(pieces)
 
     def find(self, name: str) -> Template:
         """The template that an action names.

@@ -5,8 +5,9 @@ case, and Go's whole rules when that fails.
 
 Go tells a nil that was stored as an interface (an entry of a map) from no value at all (the result
 of a pipeline). A field of the former is an error, of the latter it is no value again. Python's None
-is both; `boxed` says which one the receiver of a chain is. The compiler knows it from where the
-receiver comes: the dot of a range, for instance, is boxed.
+is both; `boxed` says which one the receiver of a chain is: the compiler knows it from where the
+receiver comes. It is False, True, or, for the dot and the variables of a range, the map or slice
+that the receiver is an entry of.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from towline.render.gotemplate.builtins import holds_interfaces
 from towline.render.gotemplate.errors import CallError, EvaluationError
 from towline.render.gotemplate.functions import ANY, Function, FunctionError, GoType
 from towline.render.gotemplate.kinds import GoMap, GoObject, GoValue, Int64, type_name
 from towline.render.gotemplate.quoting import quote
 
+_Last: TypeAlias = Callable[[Any, str, Any, tuple[str, ...], Any], Any]
 MissingKey: TypeAlias = Literal["default", "zero", "error"]
 
 
@@ -46,12 +49,13 @@ class Fields:
     def __init__(self, missing_key: MissingKey) -> None:
         self._missing_key = missing_key
 
-    def chain(self, receiver: Any, names: tuple[str, ...], *, boxed: bool) -> Any:
+    def chain(self, receiver: Any, names: tuple[str, ...], boxed: Any) -> Any:
         """The value at the end of the chain, by Go's rules.
 
         Raises:
             EvaluationError: A receiver on the way has no such field.
         """
+        boxed = holds_interfaces(boxed)
         for name in names:
             receiver, boxed = self._field(receiver, name, boxed=boxed)
         return receiver
@@ -66,11 +70,13 @@ class Fields:
         if isinstance(receiver, GoValue):
             method = receiver.go_methods.get(name)
             if method is not None:
-                return invoke(bind_method(receiver, name, method, 0), ()), True
+                result = invoke(bind_method(receiver, name, method, 0), ())
+                return result, result is None or method.result is ANY
         if isinstance(receiver, dict):
             return self._entry(receiver, name)
         if isinstance(receiver, GoObject) and name in receiver.go_fields:
-            return getattr(receiver, receiver.go_fields[name]), True
+            value = getattr(receiver, receiver.go_fields[name])
+            return value, value is None
         shown = "interface {}" if boxed else type_name(receiver)
         raise EvaluationError(f"can't evaluate field {name} in type {shown}")
 
@@ -84,12 +90,13 @@ class Fields:
             return None, False
         return (receiver.go_element if isinstance(receiver, GoMap) else None), boxed
 
-    def bind(self, receiver: Any, names: tuple[str, ...], boxed: bool, count: int) -> Bound:
+    def bind(self, receiver: Any, names: tuple[str, ...], count: int, boxed: Any) -> Bound:
         """The method at the end of a chain, to be called with that many arguments.
 
         Raises:
             EvaluationError: There is no such method, or it takes another number of arguments.
         """
+        boxed = holds_interfaces(boxed)
         for name in names[:-1]:
             receiver, boxed = self._field(receiver, name, boxed=boxed)
         name = names[-1]
@@ -107,66 +114,84 @@ class Fields:
     def accessors(self) -> dict[str, Callable[..., Any]]:
         """The functions that compiled templates call.
 
-        `f1`, `f2`, `f3` take a receiver and that many names, `fn` takes a tuple of names; those
-        with `g` are for boxed receivers.
+        `f1`, `f2`, `f3` take a receiver, that many names and `boxed`; `fn` takes a tuple of names.
         """
-        named: dict[str, Callable[..., Any]] = {}
-        for letter, boxed in (("f", False), ("g", True)):
-            named |= self._accessors(letter, boxed)
-        named |= {"bind": self.bind, "given": given, "invoke": invoke}
-        return named
-
-    def _accessors(self, letter: str, boxed: bool) -> dict[str, Callable[..., Any]]:
-        slow, lenient = self.chain, self._missing_key == "zero"
-
-        def last(inner: Any, name: str, receiver: Any, names: tuple[str, ...]) -> Any:
-            if isinstance(inner, GoObject):
-                if name in inner.go_fields and name not in inner.go_methods:
-                    return getattr(inner, inner.go_fields[name])
-            elif lenient and isinstance(inner, GoMap) and inner.go_plain:
-                return inner.get(name)
-            return slow(receiver, names, boxed=boxed)
-
-        def field1(receiver: Any, name: str) -> Any:
-            if lenient and type(receiver) is dict:
-                return receiver.get(name)
-            return last(receiver, name, receiver, (name,))
-
-        def field2(receiver: Any, first: str, name: str) -> Any:
-            try:
-                inner = receiver[first]
-            except (KeyError, TypeError, IndexError):
-                inner = None
-            if lenient and type(inner) is dict:
-                return inner.get(name)
-            return last(inner, name, receiver, (first, name))
-
-        def field3(receiver: Any, first: str, second: str, name: str) -> Any:
-            try:
-                inner = receiver[first][second]
-            except (KeyError, TypeError, IndexError):
-                inner = None
-            if lenient and type(inner) is dict:
-                return inner.get(name)
-            return last(inner, name, receiver, (first, second, name))
-
-        def field_n(receiver: Any, names: tuple[str, ...]) -> Any:
-            inner = receiver
-            try:
-                for name in names[:-1]:
-                    inner = inner[name]
-            except (KeyError, TypeError, IndexError):
-                inner = None
-            if lenient and type(inner) is dict:
-                return inner.get(names[-1])
-            return last(inner, names[-1], receiver, names)
-
+        lenient = self._missing_key == "zero"
+        last = self._last if lenient else self._last_strictly
         return {
-            f"{letter}1": field1,
-            f"{letter}2": field2,
-            f"{letter}3": field3,
-            f"{letter}n": field_n,
+            "f1": _field1(last, lenient),
+            "f2": _field2(last, lenient),
+            "f3": _field3(last, lenient),
+            "fn": _field_n(last, lenient),
+            "bind": self.bind,
+            "given": given,
+            "invoke": invoke,
         }
+
+    def _last(
+        self, inner: Any, name: str, receiver: Any, names: tuple[str, ...], boxed: Any
+    ) -> Any:
+        """The last step of a chain whose receiver turned out to be no plain dict."""
+        if isinstance(inner, GoMap) and inner.go_plain:
+            return inner.get(name)
+        return self._last_strictly(inner, name, receiver, names, boxed)
+
+    def _last_strictly(
+        self, inner: Any, name: str, receiver: Any, names: tuple[str, ...], boxed: Any
+    ) -> Any:
+        if isinstance(inner, GoObject) and name in inner.go_fields and name not in inner.go_methods:
+            return getattr(inner, inner.go_fields[name])
+        return self.chain(receiver, names, boxed)
+
+
+def _field1(last: _Last, lenient: bool) -> Callable[..., Any]:
+    def field1(receiver: Any, name: str, boxed: Any = False) -> Any:
+        if lenient and type(receiver) is dict:
+            return receiver.get(name)
+        return last(receiver, name, receiver, (name,), boxed)
+
+    return field1
+
+
+def _field2(last: _Last, lenient: bool) -> Callable[..., Any]:
+    def field2(receiver: Any, first: str, name: str, boxed: Any = False) -> Any:
+        try:
+            inner = receiver[first]
+        except (KeyError, TypeError, IndexError):
+            inner = None
+        if lenient and type(inner) is dict:
+            return inner.get(name)
+        return last(inner, name, receiver, (first, name), boxed)
+
+    return field2
+
+
+def _field3(last: _Last, lenient: bool) -> Callable[..., Any]:
+    def field3(receiver: Any, first: str, second: str, name: str, boxed: Any = False) -> Any:
+        try:
+            inner = receiver[first][second]
+        except (KeyError, TypeError, IndexError):
+            inner = None
+        if lenient and type(inner) is dict:
+            return inner.get(name)
+        return last(inner, name, receiver, (first, second, name), boxed)
+
+    return field3
+
+
+def _field_n(last: _Last, lenient: bool) -> Callable[..., Any]:
+    def field_n(receiver: Any, names: tuple[str, ...], boxed: Any = False) -> Any:
+        inner = receiver
+        try:
+            for name in names[:-1]:
+                inner = inner[name]
+        except (KeyError, TypeError, IndexError):
+            inner = None
+        if lenient and type(inner) is dict:
+            return inner.get(names[-1])
+        return last(inner, names[-1], receiver, names, boxed)
+
+    return field_n
 
 
 def convert(value: Any, wanted: GoType, boxed: bool) -> Any:
@@ -175,6 +200,8 @@ def convert(value: Any, wanted: GoType, boxed: bool) -> Any:
     Raises:
         EvaluationError: It is of another type.
     """
+    if type(value) in wanted.exact:
+        return value
     if value is None:
         if boxed and wanted.name != "interface {}":
             raise EvaluationError(
@@ -185,9 +212,7 @@ def convert(value: Any, wanted: GoType, boxed: bool) -> Any:
         return wanted.nil_value() if wanted.nil_value is not None else None
     if wanted.accepts(value):
         return value
-    raise EvaluationError(
-        f"wrong type for value; expected {wanted.name}; got {type_name(value)}"
-    )
+    raise EvaluationError(f"wrong type for value; expected {wanted.name}; got {type_name(value)}")
 
 
 class Bound(msgspec.Struct, frozen=True):
@@ -212,7 +237,7 @@ def bind_method(receiver: GoValue, name: str, method: Function, count: int) -> B
     return Bound(receiver, name, method)
 
 
-def given(bound: Bound, at: int, argument: Any) -> Any:
+def given(bound: Bound, at: int, argument: Any, boxed: bool) -> Any:
     """An argument as the method's parameter takes it.
 
     Raises:
@@ -222,7 +247,9 @@ def given(bound: Bound, at: int, argument: Any) -> Any:
     wanted = params[at] if at < len(params) else rest
     if wanted is None:
         raise AssertionError("the number of arguments was checked")
-    return _argument(argument, wanted)
+    if isinstance(argument, Constant):
+        return _literal(argument, wanted)
+    return convert(argument, wanted, boxed)
 
 
 def invoke(bound: Bound, arguments: tuple[Any, ...]) -> Any:
@@ -237,12 +264,16 @@ def invoke(bound: Bound, arguments: tuple[Any, ...]) -> Any:
         raise CallError(bound.name, str(error)) from error
 
 
-def _argument(argument: Any, wanted: GoType) -> Any:
-    if not isinstance(argument, Constant):
-        return convert(argument, wanted, boxed=False)
+def _literal(argument: Constant, wanted: GoType) -> Any:
     value = argument.value
-    if type(value) is int and wanted.name in {"int64", "int"}:
-        return Int64(value) if wanted.name == "int64" else value
+    if value is None:
+        if not wanted.nilable:
+            raise EvaluationError(f"cannot assign nil to {wanted.name}")
+        return convert(value, wanted, boxed=False)
+    if wanted.name in {"int64", "int"} and type(value) in {int, float} and value == int(value):
+        return Int64(value) if wanted.name == "int64" else int(value)
+    if wanted.name == "float64" and type(value) is int:
+        return float(value)
     if wanted.accepts(value):
         return value
     expected = {"int": "integer", "int64": "integer", "float64": "float"}.get(

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from towline.errors import LimitError
+from towline.render.gotemplate.floats import float_text, format_float
 from towline.render.gotemplate.functions import MAX_LENGTH
 from towline.render.gotemplate.kinds import GoObject, GoValue, Uint8, Uint64, type_name
 from towline.render.gotemplate.quoting import is_printable, quote, quote_rune, rune
@@ -73,143 +74,6 @@ def sprint(value: Any) -> str:
     return Formatter(_PLAIN).format(value, "v")
 
 
-def float_text(value: float) -> str:
-    """A float64 as `%v` prints it: 1, 0.1, 1e+06, 1.5e-07, NaN, +Inf."""
-    size = abs(value)
-    if 1e-4 <= size < 1e6:
-        shown = repr(value)
-        return shown.removesuffix(".0")
-    return format_float(value, "g", None)
-
-
-def format_float(value: float, verb: str, precision: int | None) -> str:
-    """A float64 as strconv.FormatFloat prints it.
-
-    Args:
-        value: The number.
-        verb: One of `b e E f g G x X`.
-        precision: Digits; None for the fewest that read back as the same number.
-    """
-    if value != value:  # noqa: PLR0124 - not a number
-        return "NaN"
-    if value in {float("inf"), float("-inf")}:
-        return "+Inf" if value > 0 else "-Inf"
-    match verb:
-        case "g" | "G":
-            shown = _general(value, precision)
-        case "e" | "E":
-            shown = _scientific(value, precision)
-        case "f":
-            shown = _fixed(value, precision)
-        case "b":
-            return _binary(value)
-        case _:
-            shown = _hexadecimal(value, precision)
-    return shown.upper() if verb in "EGX" else shown
-
-
-def _digits(value: float) -> tuple[str, str, int]:
-    """Sign, shortest digits and decimal exponent: 0.DIGITS times 10 to the exponent."""
-    sign, shown = ("-", repr(value)[1:]) if repr(value)[0] == "-" else ("", repr(value))
-    mantissa, _, exponent = shown.partition("e")
-    whole, _, fraction = mantissa.partition(".")
-    if fraction == "0":
-        fraction = ""
-    point = len(whole) + int(exponent or "0")
-    digits = whole + fraction
-    stripped = digits.lstrip("0")
-    point -= len(digits) - len(stripped)
-    return sign, stripped.rstrip("0") or "0", point if stripped else 1
-
-
-def _exponent(exponent: int) -> str:
-    return f"e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
-
-
-def _general(value: float, precision: int | None) -> str:
-    if precision is None:
-        sign, digits, point = _digits(value)
-        limit = 6
-    else:
-        shown = f"{value:.{max(precision - 1, 0)}e}"
-        mantissa, _, exponent = shown.lstrip("-").partition("e")
-        sign = "-" if shown.startswith("-") else ""
-        digits = mantissa.replace(".", "").rstrip("0") or "0"
-        point = int(exponent) + 1
-        limit = precision or 1
-        if limit > len(digits) and len(digits) >= point:
-            limit = len(digits)
-    if not -4 <= point - 1 < limit:
-        fraction = "." + digits[1:] if len(digits) > 1 else ""
-        return f"{sign}{digits[0]}{fraction}{_exponent(point - 1)}"
-    if point <= 0:
-        return f"{sign}0.{'0' * -point}{digits}"
-    if len(digits) <= point:
-        return f"{sign}{digits}{'0' * (point - len(digits))}"
-    return f"{sign}{digits[:point]}.{digits[point:]}"
-
-
-def _scientific(value: float, precision: int | None) -> str:
-    if precision is None:
-        sign, digits, point = _digits(value)
-        exponent = point - 1 if value else 0
-        return f"{sign}{digits[0]}{'.' + digits[1:] if digits[1:] else ''}{_exponent(exponent)}"
-    return f"{value:.{precision}e}"
-
-
-def _fixed(value: float, precision: int | None) -> str:
-    if precision is not None:
-        return f"{value:.{precision}f}"
-    sign, digits, point = _digits(value)
-    if point <= 0:
-        return f"{sign}0.{'0' * -point}{digits}"
-    whole = digits[:point].ljust(point, "0")
-    return sign + whole + ("." + digits[point:] if digits[point:] else "")
-
-
-def _binary(value: float) -> str:
-    sign = "-" if repr(value).startswith("-") else ""
-    numerator, denominator = abs(value).as_integer_ratio()
-    exponent = -(denominator.bit_length() - 1)
-    if numerator == 0:
-        return f"{sign}0p-1074"
-    while numerator.bit_length() > 53:
-        numerator >>= 1
-        exponent += 1
-    while numerator.bit_length() < 53 and exponent > -1074:
-        numerator <<= 1
-        exponent -= 1
-    return f"{sign}{numerator}p{exponent:+d}"
-
-
-def _hexadecimal(value: float, precision: int | None) -> str:
-    sign = "-" if repr(value).startswith("-") else ""
-    if value == 0:
-        fraction = "." + "0" * precision if precision else ""
-        return f"{sign}0x0{fraction}p+00"
-    numerator, denominator = abs(value).as_integer_ratio()
-    exponent = numerator.bit_length() - denominator.bit_length()
-    bits = 52 if precision is None else 4 * precision
-    shift = bits - exponent
-    top, bottom = (
-        (numerator << shift, denominator) if shift >= 0 else (numerator, denominator << -shift)
-    )
-    mantissa, rest = divmod(top, bottom)
-    if mantissa >> bits == 0:
-        exponent -= 1
-        mantissa, rest = divmod(top * 2, bottom)
-    if 2 * rest > bottom or (2 * rest == bottom and mantissa & 1):
-        mantissa += 1
-    if mantissa >> (bits + 1):
-        mantissa >>= 1
-        exponent += 1
-    digits = f"{mantissa & ((1 << bits) - 1):0{bits // 4}x}" if bits else ""
-    if precision is None:
-        digits = digits.rstrip("0")
-    point = "." if digits else ""
-    return f"{sign}0x1{point}{digits}p{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
-
-
 class Formatter:
     """Formats values by one verb specification.
 
@@ -258,6 +122,20 @@ class Formatter:
         return None if shown is None else self._string_verb(shown, verb, value)
 
     def _by_kind(self, value: Any, verb: str, depth: int) -> str:
+        if isinstance(value, bool | int | float | str | complex):
+            return self._scalar(value, verb)
+        match value:
+            case dict():
+                return self._map(value, verb, depth)
+            case list():
+                return self._list(value, type_name(value), verb, depth)
+            case bytes():
+                return self._bytes(value, verb, depth)
+            case GoObject():
+                return self._struct(value, verb, depth)
+        raise TypeError(f"{type(value).__name__} is not a value of a template")
+
+    def _scalar(self, value: bool | str | complex, verb: str) -> str:
         match value:
             case bool():
                 if verb in "tv":
@@ -269,17 +147,7 @@ class Formatter:
                 return self._float_verb(value, verb)
             case str():
                 return self._string_verb(value, verb, value)
-            case dict():
-                return self._map(value, verb, depth)
-            case list():
-                return self._list(value, type_name(value), verb, depth)
-            case bytes():
-                return self._bytes(value, verb, depth)
-            case complex():
-                return self._complex_verb(value, verb)
-            case GoObject():
-                return self._struct(value, verb, depth)
-        raise TypeError(f"{type(value).__name__} is not a value of a template")
+        return self._complex_verb(value, verb)
 
     def bad_verb(self, value: Any, verb: str) -> str:
         """`%!verb(type=value)`."""
@@ -373,12 +241,9 @@ class Formatter:
                 return self._integer(value, "x", "0x")
             case "v" | "d":
                 return self._integer(value, "d", "")
-            case "b":
-                return self._integer(value, "b", "0b" if spec.sharp else "")
-            case "o" | "O":
-                return self._integer(value, "o", "0o" if verb == "O" else "")
-            case "x" | "X":
-                return self._integer(value, verb, "0" + verb if spec.sharp else "")
+            case "b" | "o" | "O" | "x" | "X":
+                prefix = {"O": "0o", "o": ""}.get(verb, "0" + verb if spec.sharp else "")
+                return self._integer(value, "o" if verb == "O" else verb, prefix)
             case "c":
                 return self.pad(rune(value))
             case "q":
@@ -438,7 +303,7 @@ class Formatter:
             return self.bad_verb(value, verb)
         imaginary = Formatter(msgspec.structs.replace(self.spec, plus=True))
         real = self._float_verb(value.real, verb)
-        return f"({real}{imaginary._float_verb(value.imag, verb)}i)"  # noqa: SLF001 - same class
+        return f"({real}{imaginary._float_verb(value.imag, verb)}i)"
 
 
 def _can_backquote(shown: str) -> bool:
@@ -465,4 +330,3 @@ def _keep_point(body: str, style: str, precision: int | None) -> str:
             wanted -= 1
         number += "."
     return number + "0" * max(wanted, 0) + tail
-

@@ -8,6 +8,7 @@ from typing import Any, Final, Never
 
 from towline.errors import LimitError
 from towline.render.gotemplate import builtins, printf
+from towline.render.gotemplate.calls import BUILTIN_CODE
 from towline.render.gotemplate.errors import EvaluationError
 from towline.render.gotemplate.fields import Constant, Fields, MissingKey, convert
 from towline.render.gotemplate.formatting import text
@@ -21,7 +22,6 @@ from towline.render.gotemplate.functions import (
     FunctionError,
     GoType,
 )
-from towline.render.gotemplate.generate import BUILTIN_CODE
 from towline.render.gotemplate.kinds import Int32, Int64, Uint8, Uint64
 
 _FORMAT: Final = "1"  # of the generated source; part of every signature
@@ -97,14 +97,7 @@ class FunctionSet:
         """The globals of compiled templates: nothing else is in their reach."""
         names: dict[str, Any] = {
             "__builtins__": {},
-            "type": type,
-            "str": str,
-            "int": int,
-            "bool": bool,
-            "float": float,
-            "dict": dict,
-            "list": list,
-            "text": text,
+            "write": _write,
             "constant": Constant,
             "convert": convert,
             "fail": _fail,
@@ -123,6 +116,7 @@ class FunctionSet:
             "sprintf": printf.sprintf,
             "sprintln": printf.sprintln,
             "eq_any": builtins.eq_any,
+            "bound": builtins.bound,
             "length_of_interface": builtins.length_of_interface,
         }
         for code in BUILTIN_CODE.values():
@@ -136,6 +130,11 @@ class FunctionSet:
             if function.rest is not None:
                 names[f"pr_{name}"] = function.rest
         return names
+
+
+def _write(output: Callable[[str], None], *pieces: Any) -> None:
+    for piece in pieces:
+        output(piece if type(piece) is str else text(piece))
 
 
 def _fail(message: str) -> Never:
@@ -165,8 +164,8 @@ def _run_template(template: Any, execution: Any, output: Callable[[str], None], 
 
 def _walker(items: Callable[[Any], Any]) -> Callable[[Any, Callable[[str], None], Any], Any]:
     def walk(execution: Any, output: Any, value: Any) -> Any:
-        if isinstance(value, int):
-            execution.budget.step(max(value, 0))
+        if isinstance(value, int) and value > execution.budget.steps:
+            execution.budget.step(value)  # refused before a list of them is built
         try:
             return execution.budget.iterate(items(value), output.__self__)
         except FunctionError as error:

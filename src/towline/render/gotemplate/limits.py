@@ -9,6 +9,7 @@ import msgspec
 
 from towline.errors import LimitError
 
+_UNSETTLED: Final = 8192  # pieces of output that a range finds before it joins them
 _SMALL: Final = 512  # elements that a range goes over between two looks at clock and output
 
 
@@ -28,6 +29,22 @@ class Limits(msgspec.Struct, frozen=True):
     depth: int = 1500
     same_name: int = 1000
     seconds: float = 60.0
+
+
+class Pieces(list[str]):
+    """What one template has written so far.
+
+    Attributes:
+        settled: How many of the first pieces were joined and counted.
+        length: Their characters.
+    """
+
+    __slots__ = ("length", "settled")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.settled = 0
+        self.length = 0
 
 
 class Budget:
@@ -59,34 +76,46 @@ class Budget:
         if self._clock is not None and self._clock() > self._deadline:
             raise LimitError(f"template exceeds the time limit of {self.limits.seconds:g} s")
 
-    def join(self, parts: list[str]) -> str:
-        """The parts as one text.
+    def join(self, pieces: Pieces) -> str:
+        """The pieces as one text, which counts as output.
 
         Raises:
             LimitError: The output is too long.
         """
-        self._check_output(sum(map(len, parts)))
-        joined = "".join(parts)
+        self.settle(pieces)
+        joined = "".join(pieces)
         self.output -= len(joined)
         return joined
 
-    def _check_output(self, length: int) -> None:
-        if length > self.output:
+    def settle(self, pieces: Pieces) -> None:
+        """Join what was appended since the last time, so that a loop's output stays compact.
+
+        Raises:
+            LimitError: The output is too long.
+        """
+        tail = pieces[pieces.settled :]
+        pieces.length += sum(map(len, tail))
+        if pieces.length > self.output:
             limit = self.limits.output
             raise LimitError(f"template output exceeds the limit of {limit} characters")
+        pieces[pieces.settled :] = ["".join(tail)]
+        pieces.settled += 1
 
-    def watched(self, items: Sequence[Any], parts: list[str]) -> Iterator[Any]:
+    def iterate(self, items: Sequence[Any], pieces: Pieces) -> Any:
+        """The items as a range goes over them; an empty sequence stays one.
+
+        Raises:
+            LimitError: They are too many, or what was written before is too long.
+        """
+        count = len(items)
+        self.step(count)
+        if len(pieces) - pieces.settled > _UNSETTLED:
+            self.settle(pieces)
+        return items if count <= _SMALL else self._watched(items, pieces)
+
+    def _watched(self, items: Sequence[Any], pieces: Pieces) -> Iterator[Any]:
         """The items of a long range, with a look at clock and output now and then."""
-        mark, length = len(parts), 0
         for start in range(0, len(items), _SMALL):
             yield from items[start : start + _SMALL]
             self.step(0)
-            length += sum(map(len, parts[mark:]))
-            mark = len(parts)
-            self._check_output(length)
-
-    def iterate(self, items: Sequence[Any], parts: list[str]) -> Any:
-        """The items as a range goes over them; an empty sequence stays one."""
-        count = len(items)
-        self.step(count)
-        return items if count <= _SMALL else self.watched(items, parts)
+            self.settle(pieces)

@@ -12,7 +12,7 @@ import msgspec
 from towline.render.gotemplate.quoting import quote
 
 
-class Dot(msgspec.Struct, frozen=True):
+class Dot(msgspec.Struct, frozen=True, gc=False):
     """The value under the cursor: `.`."""
 
     position: int
@@ -21,7 +21,7 @@ class Dot(msgspec.Struct, frozen=True):
         return "."
 
 
-class Nil(msgspec.Struct, frozen=True):
+class Nil(msgspec.Struct, frozen=True, gc=False):
     """The word nil."""
 
     position: int
@@ -30,7 +30,7 @@ class Nil(msgspec.Struct, frozen=True):
         return "nil"
 
 
-class Boolean(msgspec.Struct, frozen=True):
+class Boolean(msgspec.Struct, frozen=True, gc=False):
     """true or false."""
 
     position: int
@@ -40,7 +40,7 @@ class Boolean(msgspec.Struct, frozen=True):
         return "true" if self.value else "false"
 
 
-class String(msgspec.Struct, frozen=True):
+class String(msgspec.Struct, frozen=True, gc=False):
     """A string literal.
 
     Attributes:
@@ -55,7 +55,7 @@ class String(msgspec.Struct, frozen=True):
         return self.source
 
 
-class Number(msgspec.Struct, frozen=True):
+class Number(msgspec.Struct, frozen=True, gc=False):
     """A numeric literal and what it may stand for; None where it may not.
 
     Attributes:
@@ -77,7 +77,7 @@ class Number(msgspec.Struct, frozen=True):
         return self.source
 
 
-class Identifier(msgspec.Struct, frozen=True):
+class Identifier(msgspec.Struct, frozen=True, gc=False):
     """A function's name."""
 
     position: int
@@ -87,7 +87,7 @@ class Identifier(msgspec.Struct, frozen=True):
         return self.name
 
 
-class Field(msgspec.Struct, frozen=True):
+class Field(msgspec.Struct, frozen=True, gc=False):
     """`.a.b`: fields of the dot."""
 
     position: int
@@ -97,7 +97,7 @@ class Field(msgspec.Struct, frozen=True):
         return "".join("." + name for name in self.names)
 
 
-class Variable(msgspec.Struct, frozen=True):
+class Variable(msgspec.Struct, frozen=True, gc=False):
     """`$x.a.b`: a variable and fields of it; `names[0]` is the variable with its dollar."""
 
     position: int
@@ -107,7 +107,7 @@ class Variable(msgspec.Struct, frozen=True):
         return ".".join(self.names)
 
 
-class Chain(msgspec.Struct, frozen=True):
+class Chain(msgspec.Struct, frozen=True, gc=False):
     """`(pipeline).a.b`: fields of what is neither a field nor a variable."""
 
     position: int
@@ -119,7 +119,7 @@ class Chain(msgspec.Struct, frozen=True):
         return ".".join((inner, *self.names))
 
 
-class Command(msgspec.Struct, frozen=True):
+class Command(msgspec.Struct, frozen=True, gc=False):
     """Operands in a row: a function or method and its arguments, or one value."""
 
     position: int
@@ -132,7 +132,7 @@ class Command(msgspec.Struct, frozen=True):
         )
 
 
-class Pipe(msgspec.Struct, frozen=True):
+class Pipe(msgspec.Struct, frozen=True, gc=False):
     """Commands joined by `|`, perhaps assigned to variables.
 
     Attributes:
@@ -153,7 +153,7 @@ class Pipe(msgspec.Struct, frozen=True):
         return shown
 
 
-class Text(msgspec.Struct, frozen=True):
+class Text(msgspec.Struct, frozen=True, gc=False):
     """Text to copy."""
 
     position: int
@@ -163,7 +163,7 @@ class Text(msgspec.Struct, frozen=True):
         return self.value
 
 
-class Action(msgspec.Struct, frozen=True):
+class Action(msgspec.Struct, frozen=True, gc=False):
     """A pipeline whose value is printed unless it sets a variable."""
 
     position: int
@@ -173,7 +173,7 @@ class Action(msgspec.Struct, frozen=True):
         return f"{{{{{self.pipe}}}}}"
 
 
-class Break(msgspec.Struct, frozen=True):
+class Break(msgspec.Struct, frozen=True, gc=False):
     """Leave the innermost range."""
 
     position: int
@@ -182,7 +182,7 @@ class Break(msgspec.Struct, frozen=True):
         return "{{break}}"
 
 
-class Continue(msgspec.Struct, frozen=True):
+class Continue(msgspec.Struct, frozen=True, gc=False):
     """Go on with the next element of the innermost range."""
 
     position: int
@@ -191,7 +191,7 @@ class Continue(msgspec.Struct, frozen=True):
         return "{{continue}}"
 
 
-class Branch(msgspec.Struct, frozen=True):
+class Branch(msgspec.Struct, frozen=True, gc=False):
     """if, with or range.
 
     Attributes:
@@ -212,7 +212,7 @@ class Branch(msgspec.Struct, frozen=True):
         return shown + "{{end}}"
 
 
-class Call(msgspec.Struct, frozen=True):
+class Call(msgspec.Struct, frozen=True, gc=False):
     """{{template}} or {{block}}: run another template in place."""
 
     position: int
@@ -225,7 +225,9 @@ class Call(msgspec.Struct, frozen=True):
 
 
 Literal: TypeAlias = Boolean | String | Number
-Operand: TypeAlias = Dot | Nil | Boolean | String | Number | Identifier | Field | Variable | Chain | Pipe
+Operand: TypeAlias = (
+    Dot | Nil | Boolean | String | Number | Identifier | Field | Variable | Chain | Pipe
+)
 Node: TypeAlias = Text | Action | Break | Continue | Branch | Call
 
 

@@ -18,6 +18,7 @@ _HEX_FLOAT = re.compile(
 )
 _BAD_UNDERSCORE = re.compile(r"__|_\Z|_[^0-9a-fA-F]|[^0-9a-fA-FxXoObB]_|\A_")
 _BASES: Final = {"hex": 16, "octal": 8, "binary": 2, "decimal": 10}
+_LONGEST: Final = 1000  # digits; 64 bits take 64 at most, but for leading zeros
 _MIN, _MAX, _MAX_UNSIGNED = -(2**63), 2**63 - 1, 2**64 - 1
 
 
@@ -60,6 +61,8 @@ def parse_int(source: str) -> int | None:
     if match is None or _BAD_UNDERSCORE.search(source):
         return None
     digits = match[match.lastgroup or 0].replace("_", "")
+    if len(digits) > _LONGEST:
+        return _MAX_UNSIGNED + 1
     value = int(digits, _BASES[match.lastgroup or "decimal"])
     return -value if match[1] == "-" else value
 

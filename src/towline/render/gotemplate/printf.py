@@ -6,8 +6,6 @@ import re
 from functools import lru_cache
 from typing import Any, Final
 
-import msgspec
-
 from towline.render.gotemplate.formatting import Formatter, Spec, sprint
 from towline.render.gotemplate.functions import check_size
 from towline.render.gotemplate.kinds import type_name
@@ -123,6 +121,9 @@ class _Printer:
         if match is None:
             raise AssertionError("the pattern matches every percent sign")
         self.good = True
+        if _too_large(match["width"]) or _too_large(match["precision"] or ""):
+            self.parts.append("%!(NOVERB)")
+            return len(self.template)
         spec = self._spec(match)
         verb = match["verb"]
         if not verb:
@@ -163,7 +164,7 @@ class _Printer:
             self._star_width(spec)
             indexed = False
         elif match["width"]:
-            spec.width = self._bounded(match["width"])
+            spec.width = int(match["width"])
             self.good = self.good and not indexed
         if match["point"] is not None:
             self.good = self.good and not indexed
@@ -190,7 +191,7 @@ class _Printer:
                 spec.precision = precision
             return
         self.good = self.good and not (indexed and match["precision"])
-        spec.precision = self._bounded(match["precision"] or "0") or 0
+        spec.precision = int(match["precision"] or "0")
 
     def _index(self, shown: str | None) -> bool:
         """Go to the argument that `[n]` names; whether there was such an index."""
@@ -212,6 +213,7 @@ class _Printer:
             return None
         return int(value) if abs(value) <= _MAX_NUMBER else None
 
-    def _bounded(self, digits: str) -> int | None:
-        value = int(digits[:9])
-        return value if value <= _MAX_NUMBER else None
+
+def _too_large(digits: str) -> bool:
+    stripped = digits.lstrip("0")
+    return len(stripped) > 7 or (stripped.isdigit() and int(stripped) > _MAX_NUMBER)

@@ -86,7 +86,7 @@ def show_rune(char: str) -> str:
 def unquote(literal: str) -> str:
     """The text that a quoted or raw Go string literal denotes.
 
-    Bytes that are not UTF-8 (`"\\xff"`) are kept as surrogate escapes.
+    Bytes that are not UTF-8 (escaped by x and two digits) are kept as surrogate escapes.
 
     Raises:
         LiteralSyntaxError: It is not one.

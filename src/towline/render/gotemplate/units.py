@@ -35,9 +35,7 @@ class Definition:
         empty: Whether it is nothing but spaces and comments.
     """
 
-    def __init__(
-        self, unit: Unit, name: str, empty: bool, body: tuple[Node, ...] | str
-    ) -> None:
+    def __init__(self, unit: Unit, name: str, empty: bool, body: tuple[Node, ...] | str) -> None:
         self.unit = unit
         self.name = name
         self.empty = empty

@@ -1,7 +1,7 @@
 """What a cluster can do, as far as templates may ask: its version and its API versions.
 
-Without a cluster Helm answers with the versions that the Kubernetes client library it was built with
-knows. Those differ between the generations; the tables hold the groups in that library's order.
+Without a cluster Helm answers with the versions that the Kubernetes client library it was built
+with knows. Those differ between the generations; the tables hold them in that library's order.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class KubeVersion(GoObject):
 
     __slots__ = ("major", "minor", "normalized", "version")
     go_type: ClassVar[str] = "chartutil.KubeVersion"
-    go_fields = {"Version": "version", "Major": "major", "Minor": "minor"}
+    go_fields: ClassVar[dict[str, str]] = {"Version": "version", "Major": "major", "Minor": "minor"}
 
     def __init__(self, version: str, normalized: str, major: str, minor: str) -> None:
         self.version = version
@@ -145,7 +145,7 @@ class BuildInfo(GoObject):
 
     __slots__ = ("commit", "go", "kubernetes", "tree", "version")
     go_type: ClassVar[str] = "version.BuildInfo"
-    go_fields = {
+    go_fields: ClassVar[dict[str, str]] = {
         "Version": "version",
         "GitCommit": "commit",
         "GitTreeState": "tree",
@@ -174,7 +174,7 @@ class BuildInfo4(BuildInfo):
     """The same type in Helm 4, which also names the client library."""
 
     __slots__ = ()
-    go_fields = {**BuildInfo.go_fields, "KubeClientVersion": "kubernetes"}
+    go_fields: ClassVar[dict[str, str]] = {**BuildInfo.go_fields, "KubeClientVersion": "kubernetes"}
 
 
 _BUILDS: Final = {
@@ -194,7 +194,7 @@ class Capabilities(GoObject):
 
     __slots__ = ("api_versions", "helm_version", "kube_version")
     go_type: ClassVar[str] = "*chartutil.Capabilities"
-    go_fields = {
+    go_fields: ClassVar[dict[str, str]] = {
         "KubeVersion": "kube_version",
         "APIVersions": "api_versions",
         "HelmVersion": "helm_version",
@@ -258,15 +258,12 @@ def _parse_generic(text: str) -> KubeVersion4:
     core, rest = digits[:end], digits[end:]
     numbers = core.split(".")
     if not core or core.endswith(".") or (rest and core.endswith(".")):
-        raise ChartError(
-            f"invalid kube version '{text}': could not parse \"{text}\" as version"
-        )
+        raise ChartError(f"invalid kube version '{text}': could not parse \"{text}\" as version")
     if len(numbers) < 2 or not all(part.isdigit() for part in numbers):
         raise ChartError(f"invalid kube version '{text}': illegal version string \"{text}\"")
     if any(len(part) > 1 and part.startswith("0") for part in numbers):
         raise ChartError(
-            f"invalid kube version '{text}': illegal zero-prefixed version component in "
-            f'"{text}"'
+            f"invalid kube version '{text}': illegal zero-prefixed version component in \"{text}\""
         )
     while len(numbers) < 3:
         numbers.append("0")

@@ -9,7 +9,6 @@ from typing import Any
 
 from towline.render.helm.chart import Chart
 from towline.render.helm.errors import ChartError
-from towline.render.helm.errors import ChartError
 from towline.render.helm.metadata import Dependency
 from towline.render.helm.values import (
     Coalescing,
@@ -182,9 +181,7 @@ def _switch_by_tags(dependencies: Sequence[Dependency], values: Table) -> None:
         dependency.enabled = True in states or False not in states
 
 
-def _switch_by_conditions(
-    dependencies: Sequence[Dependency], values: Table, path: str
-) -> None:
+def _switch_by_conditions(dependencies: Sequence[Dependency], values: Table, path: str) -> None:
     for dependency in dependencies:
         for condition in dependency.condition.strip().split(","):
             if not condition:
@@ -194,8 +191,4 @@ def _switch_by_conditions(
                 dependency.enabled = value
                 break
             if not missing(value):
-                _log.debug(
-                    "condition is not a bool chart=%s path=%s", dependency.name, condition
-                )
-
-
+                _log.debug("condition is not a bool chart=%s path=%s", dependency.name, condition)

@@ -32,9 +32,7 @@ def read_directory(tree: FileTree, folder: str, *, major: int = 3) -> list[Chart
     """
     names = {name for name, is_dir, _ in tree.listdir(folder) if not is_dir}
     rules = parse_rules(
-        tree.read(join(folder, FILE_NAME)).decode("utf-8", "replace")
-        if FILE_NAME in names
-        else ""
+        tree.read(join(folder, FILE_NAME)).decode("utf-8", "replace") if FILE_NAME in names else ""
     )
     files: list[ChartFile] = []
     total = 0
@@ -52,9 +50,7 @@ def read_directory(tree: FileTree, folder: str, *, major: int = 3) -> list[Chart
     return files
 
 
-def _walk(
-    tree: FileTree, folder: str, below: str, rules: IgnoreRules, depth: int
-) -> Iterator[str]:
+def _walk(tree: FileTree, folder: str, below: str, rules: IgnoreRules, depth: int) -> Iterator[str]:
     if depth > _DEPTH:
         raise LimitError(f"folders are nested deeper than {_DEPTH}")
     for name, is_dir, _ in sorted(tree.listdir(join(folder, below) if below else folder)):

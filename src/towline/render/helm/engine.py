@@ -1,7 +1,7 @@
 """Renders the templates of a chart and its subcharts.
 
-All templates of a release live in one set, named by their paths, so that any of them can include what
-another one defines.
+All templates of a release live in one set, named by their paths, so that any of them can include
+what another one defines.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from towline.render.gotemplate.errors import ExecutionError, ParseError
-from towline.render.gotemplate.functions import ANY, MAP, STRING, Function, FunctionError
+from towline.render.gotemplate.functions import FunctionError
 from towline.render.helm.capabilities import Capabilities
 from towline.render.helm.chart import Chart
 from towline.render.helm.errors import RenderError

@@ -1,8 +1,8 @@
 """What goes wrong with a chart; the messages are Helm's own.
 
-    InputError
-     '- ChartError         the chart or its values cannot be used
-         '- RenderError    the templates failed, or what they wrote is not YAML
+InputError
+ '- ChartError         the chart or its values cannot be used
+     '- RenderError    the templates failed, or what they wrote is not YAML
 """
 
 from __future__ import annotations

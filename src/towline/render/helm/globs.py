@@ -20,9 +20,7 @@ def compile_glob(pattern: str) -> Callable[[str], bool]:
     if len(pattern) > _MAX_LENGTH:
         return lambda _: True
     try:
-        expression, at = _pattern(pattern, 0, nested=False)
-        if at < len(pattern):
-            raise _MalformedError
+        expression, _ = _pattern(pattern, 0, nested=False)
     except (_MalformedError, RecursionError):
         return lambda _: True
     compiled = re.compile(expression, re.DOTALL)

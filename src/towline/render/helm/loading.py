@@ -41,9 +41,7 @@ def load_chart(
     return _Loader(major, limits).chart(list(files), 0)
 
 
-def load_archive(
-    data: bytes, *, major: int = 3, limits: ArchiveLimits = DEFAULT_LIMITS
-) -> Chart:
+def load_archive(data: bytes, *, major: int = 3, limits: ArchiveLimits = DEFAULT_LIMITS) -> Chart:
     """Builds a chart from a packed one.
 
     Raises:
@@ -66,7 +64,8 @@ def load_values(data: bytes, *, major: int = 3) -> dict[str, Any]:
     if values is None:
         values = _parse_values(_text(data), major)
         _VALUES.put(key, values)
-    return copy_values(values)
+    copied: dict[str, Any] = copy_values(values)
+    return copied
 
 
 def _parse_values(text: str, major: int) -> dict[str, Any]:
@@ -137,9 +136,7 @@ class _Loader:
         chart.set_dependencies(dependencies)
         return chart
 
-    def _place(
-        self, chart: Chart, subcharts: dict[str, list[ChartFile]], file: ChartFile
-    ) -> None:
+    def _place(self, chart: Chart, subcharts: dict[str, list[ChartFile]], file: ChartFile) -> None:
         name = file.name
         special = _SPECIAL.get(name)
         if special is not None:
@@ -152,9 +149,7 @@ class _Loader:
         else:
             chart.files.append(file)
 
-    def _subchart(
-        self, parent: str, name: str, files: list[ChartFile], depth: int
-    ) -> Chart | None:
+    def _subchart(self, parent: str, name: str, files: list[ChartFile], depth: int) -> Chart | None:
         if name[:1] in {"_", "."}:
             return None
         try:

@@ -2,46 +2,64 @@
 
 from __future__ import annotations
 
-import hashlib
 import posixpath
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from towline.render.helm.bounded import BoundedCache
-from towline.render.helm.decoding import (
-    field_named,
-    load_struct,
-    mapping_of,
-    text_map_of,
-    text_of,
-)
 from towline.render.helm.errors import ChartError, RenderError
+from towline.render.helm.heads import Head, head_of
 
 HOOK: Final = "helm.sh/hook"
-_HEAD: Final = "SimpleHead"
-_METADATA: Final = (
-    'struct { Name string "json:\\"name\\""; '
-    'Annotations map[string]string "json:\\"annotations\\"" }'
-)
 _RE_SPACE: Final = "\t\n\f\r "
-SPACE: Final = " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008" + (
+SPACE: Final = (
+    " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008"
     "\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 )
 # Separators as Helm 3 and Helm 4 see them; RE2's \s is ASCII and knows no vertical tab.
 _SEPARATOR_3: Final = re.compile(r"(?:^|\n)---[\t\n\f\r ]*")
 _SEPARATOR_4: Final = re.compile(r"^---[ \t]*", re.MULTILINE)
 
-_KINDS: Final = (
-    "PriorityClass Namespace NetworkPolicy ResourceQuota LimitRange PodSecurityPolicy "
-    "PodDisruptionBudget ServiceAccount Secret SecretList ConfigMap StorageClass PersistentVolume "
-    "PersistentVolumeClaim CustomResourceDefinition ClusterRole ClusterRoleList ClusterRoleBinding "
-    "ClusterRoleBindingList Role RoleList RoleBinding RoleBindingList Service DaemonSet Pod "
-    "ReplicationController ReplicaSet Deployment HorizontalPodAutoscaler StatefulSet Job CronJob "
-    "IngressClass Ingress APIService"
-).split()
+_KINDS: Final = [
+    "PriorityClass",
+    "Namespace",
+    "NetworkPolicy",
+    "ResourceQuota",
+    "LimitRange",
+    "PodSecurityPolicy",
+    "PodDisruptionBudget",
+    "ServiceAccount",
+    "Secret",
+    "SecretList",
+    "ConfigMap",
+    "StorageClass",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "CustomResourceDefinition",
+    "ClusterRole",
+    "ClusterRoleList",
+    "ClusterRoleBinding",
+    "ClusterRoleBindingList",
+    "Role",
+    "RoleList",
+    "RoleBinding",
+    "RoleBindingList",
+    "Service",
+    "DaemonSet",
+    "Pod",
+    "ReplicationController",
+    "ReplicaSet",
+    "Deployment",
+    "HorizontalPodAutoscaler",
+    "StatefulSet",
+    "Job",
+    "CronJob",
+    "IngressClass",
+    "Ingress",
+    "APIService",
+]
 _KINDS_4: Final = [*_KINDS, "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"]
 _EVENTS: Final = {
     **{
@@ -60,22 +78,6 @@ _EVENTS: Final = {
     },
     "test-success": "test",
 }
-
-
-class Head(msgspec.Struct, frozen=True):
-    """What Helm reads of a manifest.
-
-    Attributes:
-        api_version: Its apiVersion.
-        kind: Its kind.
-        name: metadata.name.
-        annotations: metadata.annotations; empty when there are none.
-    """
-
-    api_version: str = ""
-    kind: str = ""
-    name: str = ""
-    annotations: dict[str, str] = {}
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -161,39 +163,3 @@ def _manifest(path: str, text: str) -> Manifest | None:
     if any(event not in _EVENTS for event in events):
         return None
     return Manifest(path, text, head, tuple(_EVENTS[event] for event in events))
-
-
-_HEADS: Final[BoundedCache[Head]] = BoundedCache(8192)
-
-
-def head_of(text: str) -> Head:
-    """What Helm reads of a document; read once for each text.
-
-    Raises:
-        ChartError: It is not YAML, or a field has the wrong type.
-    """
-    key = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=20).hexdigest()
-    head = _HEADS.get(key)
-    if head is None:
-        head = _decode_head(load_struct(text, "releaseutil.SimpleHead"))
-        _HEADS.put(key, head)
-    return head
-
-
-def _decode_head(value: Mapping[str, Any]) -> Head:
-    fields = {name: "" for name in ("apiVersion", "kind", "name")}
-    annotations: dict[str, str] = {}
-    # Go fills fields in the order of sorted keys, whatever their case.
-    for key, item in sorted(value.items()):
-        name = field_named(key, ("apiVersion", "kind", "metadata"))
-        if name == "metadata":
-            for inner, entry in sorted(mapping_of(item, f"{_HEAD}.metadata", _METADATA).items()):
-                match field_named(inner, ("name", "annotations")):
-                    case "name":
-                        fields["name"] = text_of(entry, f"{_HEAD}.metadata.name")
-                    case "annotations":
-                        at = f"{_HEAD}.metadata.annotations"
-                        annotations = text_map_of(entry, at) or {}
-        elif name:
-            fields[name] = text_of(item, f"{_HEAD}.{name}")
-    return Head(fields["apiVersion"], fields["kind"], fields["name"], annotations)

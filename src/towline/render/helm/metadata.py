@@ -121,9 +121,13 @@ def decode_metadata(text: str, metadata: Metadata) -> None:
         elif name == "annotations":
             metadata.annotations = text_map_of(item, "Metadata.annotations")
         elif name == "maintainers":
-            metadata.maintainers = structs_of(item, "Metadata.maintainers", "chart.Maintainer", _maintainer)
+            metadata.maintainers = structs_of(
+                item, "Metadata.maintainers", "chart.Maintainer", _maintainer
+            )
         elif name == "dependencies":
-            metadata.dependencies = structs_of(item, "Metadata.dependencies", "chart.Dependency", _dependency)
+            metadata.dependencies = structs_of(
+                item, "Metadata.dependencies", "chart.Dependency", _dependency
+            )
 
 
 def validate_metadata(metadata: Metadata, *, major: int) -> None:

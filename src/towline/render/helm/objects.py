@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from towline.render.gotemplate.kinds import GoMap, GoObject, GoSlice, StringList, StringMap
 from towline.render.helm.metadata import Dependency, Maintainer, Metadata
@@ -49,8 +49,8 @@ class MaintainerObject(_Struct):
 
     __slots__ = ("email", "name", "url")
     go_type = "*chart.Maintainer"
-    go_fields = {"Name": "name", "Email": "email", "URL": "url"}
-    json_names = {"Name": "name", "Email": "email", "URL": "url"}
+    go_fields: ClassVar[dict[str, str]] = {"Name": "name", "Email": "email", "URL": "url"}
+    json_names: ClassVar[dict[str, str]] = {"Name": "name", "Email": "email", "URL": "url"}
 
     def __init__(self, maintainer: Maintainer) -> None:
         self.name = maintainer.name
@@ -80,7 +80,7 @@ class DependencyObject(_Struct):
         "version",
     )
     go_type = "*chart.Dependency"
-    go_fields = {
+    go_fields: ClassVar[dict[str, str]] = {
         "Name": "name",
         "Version": "version",
         "Repository": "repository",
@@ -90,7 +90,7 @@ class DependencyObject(_Struct):
         "ImportValues": "import_values",
         "Alias": "alias",
     }
-    json_names = {
+    json_names: ClassVar[dict[str, str]] = {
         "Name": "name",
         "Version": "version",
         "Repository": "repository",
@@ -121,7 +121,7 @@ class Dependencies(GoSlice):
     go_element_type = "*chart.Dependency"
 
 
-_FIELDS = {
+_FIELDS: Final = {
     "Name": "name",
     "Home": "home",
     "Sources": "sources",
@@ -147,7 +147,7 @@ class MetadataObject(_Struct):
 
     __slots__ = tuple(_FIELDS.values())
     go_type = "chart.Metadata"
-    go_fields = _FIELDS
+    go_fields: ClassVar[dict[str, str]] = _FIELDS
     json_names: ClassVar[dict[str, str]] = {
         field: "apiVersion" if field == "APIVersion" else field[0].lower() + field[1:]
         for field in _FIELDS
@@ -172,7 +172,7 @@ class ChartObject(MetadataObject):
 
     __slots__ = ("embedded", "is_root")
     go_type = "struct { chart.Metadata; IsRoot bool }"
-    go_fields = {**_FIELDS, "IsRoot": "is_root", "Metadata": "embedded"}
+    go_fields: ClassVar[dict[str, str]] = {**_FIELDS, "IsRoot": "is_root", "Metadata": "embedded"}
     json_always = frozenset({"IsRoot"})
 
     def __init__(self, metadata: Metadata, *, is_root: bool) -> None:

@@ -1,4 +1,4 @@
-"""The grammar of `--set` and its relatives: `a.b[0]=1,c={x,y},d\\.e=text`.
+r"""The grammar of `--set` and its relatives: `a.b[0]=1,c={x,y},d\\.e=text`.
 
 One reader for all of them; they differ in what a value is:
 
@@ -22,8 +22,8 @@ from towline.render.helm.errors import ChartError
 MAX_INDEX: Final = 65536
 MAX_NESTING: Final = 30
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+\Z")
-_INDEX: Final = re.compile(r"[+-]?[0-9]+\Z")
 _INT64: Final = 2**63
+_LONGEST: Final = 40
 
 Table = dict[str, Any]
 
@@ -212,7 +212,7 @@ class _Reader:
         text, stop = self._until("]")
         if not stop:
             raise _Problem("error parsing index: EOF")
-        if not _INDEX.match(text):
+        if len(text) > _LONGEST or not _INTEGER.match(text):
             raise _Problem(
                 f"error parsing index: strconv.Atoi: parsing {_quoted(text)}: invalid syntax"
             )
@@ -331,9 +331,7 @@ def _put(data: Table, name: str, value: Any) -> None:
 
 def _set_index(items: list[Any], index: int, value: Any) -> list[Any]:
     if index > MAX_INDEX:
-        raise _Problem(
-            f"index of {index} is greater than maximum supported index of {MAX_INDEX}"
-        )
+        raise _Problem(f"index of {index} is greater than maximum supported index of {MAX_INDEX}")
     result = items if index < len(items) else [*items, *[None] * (index + 1 - len(items))]
     result[index] = value
     return result
@@ -349,7 +347,7 @@ def _typed(text: str) -> Any:
             return None
         case "0":
             return Int64(0)
-    if text and text[0] != "0" and _INTEGER.match(text):
+    if text and text[0] != "0" and len(text) <= _LONGEST and _INTEGER.match(text):
         number = int(text)
         if -_INT64 <= number < _INT64:
             return Int64(number)

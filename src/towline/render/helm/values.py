@@ -1,8 +1,9 @@
 """How values are laid over each other: defaults, parents, globals, files; and how null removes.
 
-The rules are those of Helm's `coalesce`: `destination` wins over `source`, maps are merged, anything
-else is replaced. *Merging* keeps nulls (dependencies are still to be processed), *coalescing* lets a
-null remove the default of the same name. Helm 4 also drops nulls that come from defaults.
+The rules are those of Helm's `coalesce`: `destination` wins over `source`, maps are merged,
+anything else is replaced. *Merging* keeps nulls (dependencies are still to be processed),
+*coalescing* lets a null remove the default of the same name. Helm 4 also drops nulls that come from
+defaults.
 """
 
 from __future__ import annotations

@@ -145,9 +145,7 @@ _PART_OF_KIND: Final = {
         ("DaemonSet", "Deployment", "ReplicaSet", "StatefulSet", "ReplicationController", "Job"),
         "workload",
     ),
-    **dict.fromkeys(
-        ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"), "webhooks"
-    ),
+    **dict.fromkeys(("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"), "webhooks"),
     **dict.fromkeys(
         ("APIService", "Namespace", "PersistentVolumeClaim", "PodDisruptionBudget"), "conditioned"
     ),

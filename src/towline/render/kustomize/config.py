@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -50,24 +51,24 @@ class ReferenceConfig(Record, frozen=True):
     group: str = ""
     version: str = ""
     kind: str = ""
-    field_specs: list[FieldConfig] = []
+    field_specs: tuple[FieldConfig, ...] = ()
 
 
 class ConfigFile(Record, frozen=True):
     """A file of the `configurations` field. The fields have the names of `TransformerConfig`'s."""
 
-    name_prefix: list[FieldConfig] = []
-    name_suffix: list[FieldConfig] = []
-    namespace: list[FieldConfig] = []
-    common_labels: list[FieldConfig] = []
-    labels: list[FieldConfig] = []
-    template_labels: list[FieldConfig] = []
-    volume_claim_template_labels: list[FieldConfig] = []
-    common_annotations: list[FieldConfig] = []
-    name_reference: list[ReferenceConfig] = []
-    var_reference: list[FieldConfig] = []
-    images: list[FieldConfig] = []
-    replicas: list[FieldConfig] = []
+    name_prefix: tuple[FieldConfig, ...] = ()
+    name_suffix: tuple[FieldConfig, ...] = ()
+    namespace: tuple[FieldConfig, ...] = ()
+    common_labels: tuple[FieldConfig, ...] = ()
+    labels: tuple[FieldConfig, ...] = ()
+    template_labels: tuple[FieldConfig, ...] = ()
+    volume_claim_template_labels: tuple[FieldConfig, ...] = ()
+    common_annotations: tuple[FieldConfig, ...] = ()
+    name_reference: tuple[ReferenceConfig, ...] = ()
+    var_reference: tuple[FieldConfig, ...] = ()
+    images: tuple[FieldConfig, ...] = ()
+    replicas: tuple[FieldConfig, ...] = ()
 
 
 class TransformerConfig(msgspec.Struct, frozen=True):
@@ -93,7 +94,7 @@ class TransformerConfig(msgspec.Struct, frozen=True):
         """
         if other is self or (not other.tables and not other.references):
             return self
-        if not self.tables and not self.references:
+        if other is default_config() and not self.tables and not self.references:
             return other
         tables = {
             name: sorted_specs(merged_specs(self.table(name), other.table(name)))
@@ -105,6 +106,7 @@ class TransformerConfig(msgspec.Struct, frozen=True):
         )
 
 
+@lru_cache(maxsize=1)
 def default_config() -> TransformerConfig:
     """What kustomize does without configurations."""
     return TransformerConfig(default_tables(), default_references())
@@ -165,7 +167,7 @@ class _CrdReader:
         self._types = types
         self._gvk = gvk
         self._found: dict[str, list[FieldSpec]] = {}
-        self._references: list[BackReference] = []
+        self._references: tuple[BackReference, ...] = ()
 
     def config(self) -> TransformerConfig:
         tables = {name: tuple(specs) for name, specs in self._found.items()}
@@ -204,10 +206,8 @@ class _CrdReader:
 
 def _properties(types: dict[str, Any], name: str) -> dict[str, Any]:
     entry = types.get(name)
-    schema = next(
-        (v for k, v in entry.items() if k.lower() == "schema") if isinstance(entry, dict) else (),
-        None,
-    )
+    fields = entry if isinstance(entry, dict) else {}
+    schema = next((item for key, item in fields.items() if key.lower() == "schema"), None)
     found = schema.get("properties") if isinstance(schema, dict) else None
     return found if isinstance(found, dict) else {}
 

@@ -63,7 +63,7 @@ def _shaped(value: Any, wanted: Any, strict: bool, file: str) -> Any:
     if isinstance(wanted, type) and issubclass(wanted, msgspec.Struct):
         return _shaped_record(value, wanted, strict, file)
     origin, arguments = get_origin(wanted), get_args(wanted)
-    if origin is list and isinstance(value, list):
+    if origin in {list, tuple} and isinstance(value, list):
         zero = "" if arguments[0] is str else {}
         return [
             _shaped(zero if item is None else item, arguments[0], strict, file) for item in value

@@ -12,11 +12,12 @@ import yaml
 from yaml._yaml import CParser
 
 from towline.errors import InputError, LimitError
-from towline.render.kustomize.values import BLANK, OddKey, Spelled, Value, resolve
+from towline.render.kustomize.values import FLOW_BLANK, OddKey, Spelled, Value, resolve
 from towline.text.yaml import Limits
 
 _TAG: Final = "tag:yaml.org,2002:"
 _SEPARATOR: Final = re.compile(r"\n---.*\n")
+_COLON: Final = re.compile(r"(?<=[{\[, ])([\w./-]+:)(?=[}\],])")
 LIMITS: Final = Limits(unique_keys=False)
 
 
@@ -59,13 +60,24 @@ def read_document(text: str, reading: Reading) -> Value:
         InputError: The text is not YAML.
         LimitError: A bound is reached.
     """
-    builder = _Builder(text, reading)
     try:
-        return builder.first()
+        return _first(text, reading)
     except yaml.MarkedYAMLError as error:
         raise InputError(f"yaml: {_where(error)}{error.problem or error.context}") from error
     except (yaml.YAMLError, UnicodeEncodeError) as error:
         raise InputError(f"yaml: {error}".replace("\n", " ")) from error
+
+
+def _first(text: str, reading: Reading) -> Value:
+    builder = _Builder(reading)
+    try:
+        return builder.first(CParser(text).get_event)
+    except yaml.scanner.ScannerError as error:
+        # To Go's reader a colon before a bracket is part of the text, as in `{key:}`.
+        if error.problem != "found unexpected ':'":
+            raise
+        quoted = _COLON.sub(r'"\1"', text)
+    return _Builder(reading).first(CParser(quoted).get_event)
 
 
 def _where(error: yaml.MarkedYAMLError) -> str:
@@ -80,16 +92,15 @@ def _where(error: yaml.MarkedYAMLError) -> str:
 class _Builder:
     """One pass over libyaml's events of one document."""
 
-    def __init__(self, text: str, reading: Reading) -> None:
-        self._text = text
+    def __init__(self, reading: Reading) -> None:
         self._reading = reading
         self._limits = reading.limits
         self._anchors: dict[str, tuple[Value, int]] = {}
         self._open: set[str] = set()
+        self._flow = 0
 
-    def first(self) -> Value:
-        parser = CParser(self._text)
-        self._get: Callable[[], Any] = parser.get_event
+    def first(self, get: Callable[[], Any]) -> Value:
+        self._get = get
         while not isinstance(event := self._get(), yaml.StreamEndEvent):
             if isinstance(event, yaml.DocumentStartEvent):
                 value = self._node(self._get(), 0)
@@ -113,7 +124,9 @@ class _Builder:
         anchor, before = event.anchor, self._reading.nodes
         if anchor:
             self._open.add(anchor)
+        self._flow += bool(event.flow_style)
         value = self._collection(event, depth)
+        self._flow -= bool(event.flow_style)
         if anchor:
             self._open.discard(anchor)
             self._anchors[anchor] = (value, self._reading.nodes - before + 1)
@@ -193,6 +206,8 @@ class _Builder:
                 value = known[text] = resolve(text)
             if type(value) is Spelled:
                 self._reading.special = True
+                if self._flow:
+                    return _in_flow(value)
             return value
         return self._tagged(event.tag, text, event)
 
@@ -220,8 +235,12 @@ class _Builder:
         raise LimitError(f"yaml: line {event.start_mark.line + 1}: {problem}")
 
 
+def _in_flow(value: Spelled) -> Value:
+    """What the scalar is once it was printed within brackets and read again."""
+    if not value.text:
+        return FLOW_BLANK
+    return value.text if ":" in value.text else value
+
+
 def _is_plain(event: Any) -> bool:
     return isinstance(event, yaml.ScalarEvent) and event.tag is None and bool(event.implicit[0])
-
-
-__all__ = ["BLANK", "LIMITS", "Reading", "read_document", "split_documents"]

@@ -191,8 +191,10 @@ def _specs(table: str) -> tuple[FieldSpec, ...]:
     for line in table.strip().splitlines():
         if line:
             selector, _, paths = line.partition(":")
-            for path in paths.split():
-                found.append(FieldSpec(_gvk(selector), path.lstrip("+"), path.startswith("+")))
+            found.extend(
+                FieldSpec(_gvk(selector), path.lstrip("+"), path.startswith("+"))
+                for path in paths.split()
+            )
     return sorted_specs(found)
 
 

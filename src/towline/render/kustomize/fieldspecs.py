@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -17,11 +17,11 @@ SCALAR: Final = "scalar"
 
 
 class FieldSpec(msgspec.Struct, frozen=True):
-    """A path in objects of some kinds.
+    r"""A path in objects of some kinds.
 
     Attributes:
         gvk: Which kinds; empty fields match any.
-        path: Field names joined by `/` (`\\/` for a slash in a name, `[]` marks a list).
+        path: Field names joined by `/` (`\/` for a slash in a name, `[]` marks a list).
         create: Whether missing fields are made.
     """
 
@@ -107,7 +107,13 @@ def sorted_specs(specs: Iterable[FieldSpec]) -> tuple[FieldSpec, ...]:
 
 
 def edited(
-    value: dict[str, Value], gvk: Gvk, spec: FieldSpec, edit: Edit, create: str = "", who: Any = ""
+    value: dict[str, Value],
+    gvk: Gvk,
+    spec: FieldSpec,
+    edit: Edit,
+    *,
+    create: str = "",
+    who: object = "",
 ) -> dict[str, Value]:
     """The object with an edit applied to the fields of a specification.
 

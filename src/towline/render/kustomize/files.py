@@ -261,7 +261,7 @@ class Folder:
                     f"cycle detected: candidate root '{shown}' contains visited root "
                     f"'{folder.shown}'"
                 )
-            folder = folder._referrer
+            folder = folder._referrer  # noqa: SLF001
 
     def _place(self, path: str) -> str:
         if "\0" in path:

@@ -1,4 +1,4 @@
-"""ConfigMaps and Secrets from literals, files and environment files, and the hash of their content."""
+"""ConfigMaps and Secrets from literals and files, and the hash of their content."""
 
 from __future__ import annotations
 
@@ -57,11 +57,12 @@ def encoded(content: bytes) -> str:
 
 
 def content_hash(value: dict[str, Value]) -> str:
-    """The ten letters that end the name of a generated object: of its SHA-256 as JSON."""
+    """The ten letters that end the name of a generated object: of its SHA-256 as JSON.
+
+    The name itself does not count: the original looks it up in a way that finds nothing.
+    """
     kind = text_of(value.get("kind", ""))
-    metadata = value.get("metadata")
-    name = text_of(metadata.get("name", "")) if isinstance(metadata, dict) else ""
-    content: dict[str, Value] = {"kind": kind, "name": name, "data": _hashed(value, "data")}
+    content: dict[str, Value] = {"kind": kind, "name": "", "data": _hashed(value, "data")}
     extra = "binaryData" if kind == "ConfigMap" else "stringData"
     if kind == "Secret":
         content["type"] = _hashed(value, "type")
@@ -159,7 +160,7 @@ def _file(source: str, load: Load) -> tuple[str, bytes]:
         return posixpath.basename(source.rstrip("/")) or ".", load(source)
     key, _, path = source.partition("=")
     if count > 1:
-        raise InputError(f'source "{source}" key name or file path contains \'=\'')
+        raise InputError(f"source \"{source}\" key name or file path contains '='")
     if not key:
         raise InputError(f'missing key name for file path "{path}" in source "{source}"')
     if not path:

@@ -8,11 +8,29 @@ import msgspec
 
 NOWHERE: Final = "_non_namespaceable_"
 DEFAULT: Final = "default"
-ORDER_FIRST: Final = tuple(
-    "Namespace ResourceQuota StorageClass CustomResourceDefinition ServiceAccount"
-    " PodSecurityPolicy Role ClusterRole RoleBinding ClusterRoleBinding ConfigMap Secret Endpoints"
-    " Service LimitRange PriorityClass PersistentVolume PersistentVolumeClaim Deployment"
-    " StatefulSet CronJob PodDisruptionBudget".split()
+ORDER_FIRST: Final = (
+    "Namespace",
+    "ResourceQuota",
+    "StorageClass",
+    "CustomResourceDefinition",
+    "ServiceAccount",
+    "PodSecurityPolicy",
+    "Role",
+    "ClusterRole",
+    "RoleBinding",
+    "ClusterRoleBinding",
+    "ConfigMap",
+    "Secret",
+    "Endpoints",
+    "Service",
+    "LimitRange",
+    "PriorityClass",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "Deployment",
+    "StatefulSet",
+    "CronJob",
+    "PodDisruptionBudget",
 )
 ORDER_LAST: Final = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 
@@ -44,7 +62,9 @@ class Gvk(msgspec.Struct, frozen=True):
         )
 
     def __str__(self) -> str:
-        return ".".join((self.kind or "[noKind]", self.version or "[noVer]", self.group or "[noGrp]"))
+        return ".".join(
+            (self.kind or "[noKind]", self.version or "[noVer]", self.group or "[noGrp]")
+        )
 
 
 class ResId(msgspec.Struct, frozen=True):
@@ -64,7 +84,7 @@ class ResId(msgspec.Struct, frozen=True):
 
     @property
     def effective_namespace(self) -> str:
-        """Where it lives: none is `default`; kinds without namespaces share a place of their own."""
+        """Where it lives: none is `default`; kinds without namespaces share one place."""
         return NOWHERE if self.cluster else (self.namespace or DEFAULT)
 
     @property

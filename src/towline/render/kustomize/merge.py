@@ -21,7 +21,7 @@ from towline.render.kustomize.values import (
 
 _DIRECTIVE: Final = "$patch"
 _ABSENT: Final[Any] = type("Absent", (), {"__repr__": lambda _: "ABSENT"})()
-_NAMES: Final = {dict: "MappingNode", list: "SequenceNode"}
+_NAMES: Final[dict[Any, str]] = {dict: "MappingNode", list: "SequenceNode"}
 
 
 def strategic_merge(
@@ -38,6 +38,9 @@ def strategic_merge(
     Raises:
         InputError: The two disagree about the kind of a node, or a directive is unknown.
     """
+    if text_of(patch.get(_DIRECTIVE)) == "replace":
+        # The original merges in place, so what replaces the whole object is lost.
+        return target
     result = _Walk(schemas, prepend).walk(target, patch, None, ())
     return result if isinstance(result, dict) else None
 
@@ -378,10 +381,6 @@ def _kind(node: Value) -> type | None:
 
 
 def _wrong_kind(kind: type | None, node: Value, path: tuple[str, ...]) -> NoReturn:
-    expected = _NAMES.get(kind, "ScalarNode") if kind else "ScalarNode"
+    expected = _NAMES.get(kind, "ScalarNode")
     found = _NAMES.get(type(node), "ScalarNode")
-    raise InputError(
-        f"wrong node kind: expected {expected} but got {found}", field=".".join(path)
-    )
-
-
+    raise InputError(f"wrong node kind: expected {expected} but got {found}", field=".".join(path))

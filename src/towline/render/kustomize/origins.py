@@ -28,7 +28,9 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
     def below(self, path: str) -> Origin:
         """The origin of a file or folder that this one names."""
-        return msgspec.structs.replace(self, path=posixpath.normpath(posixpath.join(self.path, path)))
+        return msgspec.structs.replace(
+            self, path=posixpath.normpath(posixpath.join(self.path, path))
+        )
 
     def at(self, path: str, repo: str, ref: str) -> Origin:
         """The origin of a folder of a repository."""

@@ -12,7 +12,7 @@ from towline.render.kustomize.ids import ResId
 from towline.render.kustomize.origins import Origin
 from towline.render.kustomize.patterns import SelectorPattern
 from towline.render.kustomize.resource import Resource
-from towline.render.kustomize.values import Value, text_of
+from towline.render.kustomize.values import Value, checked_key, text_of
 
 IdMatcher = Callable[[ResId], bool]
 
@@ -160,7 +160,8 @@ def _merge_data(new: Resource, old: Resource) -> None:
     for field in ("data", "binaryData"):
         merged = {**_text_map(before.get(field)), **_text_map(value.pop(field, None))}
         if merged:
-            value[field] = merged
+            value[field] = {checked_key(key): text for key, text in merged.items()}
+    new.special = True
     new.value = value
 
 

@@ -9,7 +9,7 @@ from towline.kube.selectors import LabelSelector
 from towline.render.kustomize.ids import Gvk, ResId, split_api_version
 from towline.render.kustomize.origins import Origin
 from towline.render.kustomize.schema import Schemas
-from towline.render.kustomize.values import Value, is_empty, text_of
+from towline.render.kustomize.values import OddKey, Value, checked_key, is_empty, text_of
 
 ORIGIN: Final = "config.kubernetes.io/origin"
 TRANSFORMATIONS: Final = "alpha.config.kubernetes.io/transformations"
@@ -69,9 +69,7 @@ class Resource:
         "variables",
     )
 
-    def __init__(
-        self, value: dict[str, Value], schemas: Schemas, *, special: bool = False
-    ) -> None:
+    def __init__(self, value: dict[str, Value], schemas: Schemas, *, special: bool = False) -> None:
         self._value: dict[str, Value] | None = value
         self._id: ResId | None = None
         self.schemas = schemas
@@ -168,6 +166,9 @@ class Resource:
 
     def set_metadata(self, field: str, value: Value) -> None:
         """Sets a field of the metadata; an empty value removes it."""
+        if isinstance(value, dict):
+            value = {checked_key(key): text for key, text in value.items()}
+            self.special |= any(type(key) is OddKey for key in value)
         metadata = self.value.get("metadata")
         metadata = dict(metadata) if isinstance(metadata, dict) else {}
         if value in ("", {}, None):
@@ -182,9 +183,7 @@ class Resource:
         """Whether its labels and annotations fulfil the selectors."""
         if labels.requirements and not labels.matches(self.metadata_map("labels")):
             return False
-        return not annotations.requirements or annotations.matches(
-            self.metadata_map("annotations")
-        )
+        return not annotations.requirements or annotations.matches(self.metadata_map("annotations"))
 
     def copy(self) -> Resource:
         """Another resource with the same content."""

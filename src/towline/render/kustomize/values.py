@@ -22,13 +22,15 @@ class Spelled:
     Attributes:
         text: As written.
         value: What it decodes to: None, a bool, int, float, or the text of a date.
+        null: Whether it counts as a null while the build runs.
     """
 
-    __slots__ = ("text", "value")
+    __slots__ = ("null", "text", "value")
 
     def __init__(self, text: str, value: str | float | bool | None) -> None:
         self.text = text
         self.value = value
+        self.null = value is None or not text
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Spelled) and other.text == self.text
@@ -47,6 +49,8 @@ class OddKey(str):
 
 
 BLANK: Final = Spelled("", None)
+# An empty value within `{}` or `[]` is a null, but printed as an empty string.
+FLOW_BLANK: Final = Spelled("", "")
 _WORDS: Final[dict[str, Value]] = {
     "": BLANK,
     "null": None,
@@ -76,6 +80,7 @@ _CANONICAL: Final = re.compile(r"(?:0|-?[1-9][0-9]{0,17})\Z")
 _BASES: Final = {"hex": 16, "bin": 2, "oct": 8, "dec": 10}
 _STARTS: Final = frozenset("+-.0123456789")
 _LONGEST: Final = 400
+_TAGS: Final = {int: "int", float: "float", bool: "bool"}
 _DAYS: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
@@ -149,7 +154,7 @@ def text_of(value: Value) -> str:
 
 def is_null(value: Value) -> bool:
     """Whether the node is a null, however it is written."""
-    return value is None or (isinstance(value, Spelled) and value.value is None)
+    return value is None or (isinstance(value, Spelled) and value.null)
 
 
 def is_empty(value: Value) -> bool:
@@ -165,6 +170,27 @@ def is_scalar(value: Value) -> bool:
 def respelled(old: Value, text: str) -> Value:
     """The scalar after its text was replaced: a string stays one, others are read anew."""
     return text if isinstance(old, str) else resolve(text)
+
+
+def retagged(old: Value, text: str) -> Value:
+    """The scalar after its text was replaced and its type kept.
+
+    Raises:
+        InputError: The text is not of that type.
+    """
+    if isinstance(old, str):
+        return text
+    new = resolve(text)
+    plain, before = (each.value if isinstance(each, Spelled) else each for each in (new, old))
+    if is_null(old):
+        fits = is_null(new)
+    else:
+        fits = type(plain) is type(before) or (type(before) is float and type(plain) is int)
+    if not fits:
+        kind = "null" if is_null(old) else _TAGS.get(type(before), "timestamp")
+        given = "null" if is_null(new) else _TAGS.get(type(plain), "str")
+        raise InputError(f"yaml: cannot decode !!{given} `{text}` as a !!{kind}")
+    return new
 
 
 def checked_key(key: str) -> str:

@@ -162,7 +162,8 @@ def _folded(operation: Callable[[Decimal, Decimal], Decimal]) -> Callable[..., f
         result = _decimal(first)
         for value in values:
             result = operation(result, _decimal(value))
-        return float(result)
+        # Decimals know no negative zero.
+        return float(result) + 0.0
 
     return body
 

@@ -83,11 +83,21 @@ def merge_overwrite(target: dict[str, Any], *sources: dict[str, Any]) -> dict[st
 
 
 def deep_copy(value: Any) -> Any:
-    """A copy that shares nothing with the value."""
+    """A copy that shares nothing with the value.
+
+    Raises:
+        FunctionError: The value is nil.
+    """
+    if value is None:
+        raise FunctionError("reflect: call of reflect.Value.Type on zero Value")
+    return _copied(value)
+
+
+def _copied(value: Any) -> Any:
     if isinstance(value, dict):
-        return _like(value, {key: deep_copy(item) for key, item in value.items()})
+        return _like(value, {key: _copied(item) for key, item in value.items()})
     if isinstance(value, list):
-        return _like(value, [deep_copy(item) for item in value])
+        return _like(value, [_copied(item) for item in value])
     return value
 
 

@@ -16,6 +16,7 @@ from towline.render.gotemplate.functions import (
 )
 from towline.render.gotemplate.kinds import StringList
 from towline.render.gotemplate.quoting import quote
+from towline.text.goyaml import NilList
 from towline.text.re2 import Pattern, RegexError, compile_pattern, quote_meta
 
 Body = Callable[..., Any]
@@ -27,6 +28,16 @@ def matches(pattern: str, text: str) -> bool:
         return compile_pattern(pattern).matches(text)
     except RegexError:
         return False
+
+
+class NilStrings(StringList, NilList):
+    """[]string(nil): what is found when nothing is."""
+
+    __slots__ = ()
+
+
+def _strings(found: list[str]) -> StringList:
+    return StringList(found) if found else NilStrings()
 
 
 def _compiled(pattern: str) -> Pattern:
@@ -48,12 +59,12 @@ def _operations(compiled: Callable[[str], Pattern]) -> dict[str, tuple[Body, GoT
     """The functions that come in two forms: body, third parameter, result."""
     return {
         "FindAll": (
-            lambda pattern, text, limit: StringList(compiled(pattern).find_all(text, limit)),
+            lambda pattern, text, limit: _strings(compiled(pattern).find_all(text, limit)),
             INT,
             STRINGS,
         ),
         "Split": (
-            lambda pattern, text, limit: StringList(compiled(pattern).split(text, limit)),
+            lambda pattern, text, limit: _strings(compiled(pattern).split(text, limit)),
             INT,
             STRINGS,
         ),

@@ -16,6 +16,7 @@ from towline.render.gotemplate.functions import (
 )
 from towline.render.gotemplate.kinds import GoSlice
 from towline.render.sprig.conversion import deep_equal, elements, is_empty, to_integer
+from towline.text.goyaml import NilList
 
 
 class ListOfLists(GoSlice):
@@ -50,12 +51,14 @@ def last(values: Any) -> Any:
 
 def rest(values: Any) -> list[Any]:
     """All elements but the first."""
-    return list(elements(values, "Cannot find rest on type")[1:])
+    items = elements(values, "Cannot find rest on type")
+    return items[1:] if items else NilList()
 
 
 def initial(values: Any) -> list[Any]:
     """All elements but the last."""
-    return list(elements(values, "Cannot find initial on type")[:-1])
+    items = elements(values, "Cannot find initial on type")
+    return items[:-1] if items else NilList()
 
 
 def reverse(values: Any) -> list[Any]:
@@ -123,7 +126,7 @@ def concat(*lists: Any) -> list[Any]:
             text = str(error)
             raise FunctionError(f"{text} as list" if "concat" in text else text) from error
         check_size(len(result))
-    return result
+    return result or NilList()
 
 
 def chunk(size: int, values: Any) -> ListOfLists:

@@ -209,8 +209,10 @@ def functions() -> Mapping[str, Function]:
         "trimPrefix": _of(lambda start, text: text.removeprefix(start), STRING, STRING),
         "nospace": _of(no_space, STRING),
         "initials": _of(initials, STRING),
-        "wrap": _of(lambda width, text: wrap(text, width, "\n"), INT, STRING),
-        "wrapWith": _of(lambda width, end, text: wrap(text, width, end), INT, STRING, STRING),
+        "wrap": _of(lambda width, text: wrap(text, width, "\n", break_words=False), INT, STRING),
+        "wrapWith": _of(
+            lambda width, end, text: wrap(text, width, end, break_words=True), INT, STRING, STRING
+        ),
         "contains": _of(lambda part, text: part in text, STRING, STRING, result=BOOL),
         "hasPrefix": _of(lambda part, text: text.startswith(part), STRING, STRING, result=BOOL),
         "hasSuffix": _of(lambda part, text: text.endswith(part), STRING, STRING, result=BOOL),

@@ -6,13 +6,14 @@ from towline.render.gotemplate.functions import check_size
 from towline.render.sprig.conversion import to_bytes, to_text
 
 
-def wrap(text: str, width: int, end: str) -> str:
-    """The text in lines of at most `width` bytes, broken at spaces or else within words.
+def wrap(text: str, width: int, end: str, *, break_words: bool) -> str:
+    """The text in lines of at most `width` bytes, broken at spaces.
 
     Args:
         text: The text.
         width: Longest line; at least 1.
         end: What ends a line; a line break when empty.
+        break_words: Whether longer words are broken as well.
     """
     data = to_bytes(text)
     width = max(width, 1)
@@ -26,6 +27,12 @@ def wrap(text: str, width: int, end: str) -> str:
             continue
         space = data.rfind(b" ", offset, offset + width + 1)
         if space >= 0:
+            parts += (data[offset:space], mark)
+            offset = space + 1
+        elif not break_words:
+            space = data.find(b" ", offset + width)
+            if space < 0:
+                break
             parts += (data[offset:space], mark)
             offset = space + 1
         else:

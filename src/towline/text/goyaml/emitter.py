@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from towline.errors import InputError
 from towline.text.goyaml.folding import WIDTH, fold
-from towline.text.goyaml.json import dump_json
+from towline.text.goyaml.json import NilList, UnsupportedTypeError, dump_json
 from towline.text.goyaml.keys import ordered
 from towline.text.goyaml.numbers import yaml_number
 from towline.text.goyaml.scalars import block, inline
@@ -136,8 +136,9 @@ def _atom(value: Any) -> str:
     if isinstance(value, dict):
         return "{}"
     if isinstance(value, list | tuple):
-        return "[]"
-    raise InputError(f"error marshaling into JSON: json: unsupported type: {type(value).__name__}")
+        return "null" if isinstance(value, NilList) else "[]"
+    name = type(value).__name__
+    raise UnsupportedTypeError(f"error marshaling into JSON: json: unsupported type: {name}")
 
 
 @lru_cache(maxsize=8192)

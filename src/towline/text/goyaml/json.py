@@ -21,6 +21,16 @@ _ESCAPES: Final = {
 }
 
 
+class NilList(list[Any]):
+    """An empty list that a Go program would hold as nil: it is written as null."""
+
+    __slots__ = ()
+
+
+class UnsupportedTypeError(InputError):
+    """A value of a type that JSON does not know."""
+
+
 def dump_json(value: Any, *, indent: str = "", markup: bool = True) -> str:
     """The value as encoding/json.Marshal prints it, without a final line break.
 
@@ -51,23 +61,14 @@ class _Writer:
 
     def value(self, value: Any, line: str) -> None:
         """Writes one value; `line` is the line break and padding of what surrounds it."""
-        match value:
-            case str():
-                self._put(self._text(value))
-            case None:
-                self._put("null")
-            case bool():
-                self._put("true" if value else "false")
-            case int():
-                self._put(str(int(value)))
-            case float():
-                self._put(_number(value))
-            case dict():
-                self._mapping(value, line)
-            case list() | tuple():
-                self._sequence(value, line)
-            case _:
-                raise InputError(f"json: unsupported type: {type(value).__name__}")
+        if isinstance(value, str):
+            self._put(f'"{self._special.sub(_escape, value)}"')
+        elif isinstance(value, dict):
+            self._mapping(value, line)
+        elif isinstance(value, list | tuple):
+            self._sequence(value, line)
+        else:
+            self._put(_atom(value))
 
     def _mapping(self, value: dict[str, Any], line: str) -> None:
         if not value:
@@ -77,14 +78,19 @@ class _Writer:
         colon = ": " if self._indent else ":"
         start = "{" + inner
         for key in sorted(value):
-            self._put(start + self._text(key) + colon)
-            self.value(value[key], inner)
+            item = value[key]
+            label = f'{start}"{self._special.sub(_escape, key)}"{colon}'
+            if isinstance(item, str):
+                self._put(f'{label}"{self._special.sub(_escape, item)}"')
+            else:
+                self._put(label)
+                self.value(item, inner)
             start = "," + inner
         self._put(line + "}")
 
     def _sequence(self, value: list[Any] | tuple[Any, ...], line: str) -> None:
         if not value:
-            self._put("[]")
+            self._put("null" if isinstance(value, NilList) else "[]")
             return
         inner = line + self._indent
         start = "[" + inner
@@ -94,8 +100,18 @@ class _Writer:
             start = "," + inner
         self._put(line + "]")
 
-    def _text(self, text: str) -> str:
-        return f'"{self._special.sub(_escape, text)}"'
+
+def _atom(value: Any) -> str:
+    """A value that is neither text nor a collection."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(int(value))
+    if isinstance(value, float):
+        return _number(value)
+    raise UnsupportedTypeError(f"json: unsupported type: {type(value).__name__}")
 
 
 def _number(value: float) -> str:

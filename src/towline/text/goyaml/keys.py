@@ -25,7 +25,17 @@ def ordered(keys: Iterable[str]) -> list[str]:
     return result
 
 
-def _compare(left: str, right: str) -> int:
+def compare_keys(left: str, right: str) -> int:
+    """The order of goyaml.v2 as a comparison: negative, zero or positive."""
+    return _compare(left, right, after_digits=-1)
+
+
+def compare_keys_v3(left: str, right: str) -> int:
+    """The order of goyaml.v3, where behind a digit letters come before other signs."""
+    return _compare(left, right, after_digits=1)
+
+
+def _compare(left: str, right: str, *, after_digits: int) -> int:
     if left == right:
         return 0
     index = 0
@@ -39,7 +49,8 @@ def _compare(left: str, right: str) -> int:
     if all(letters):
         return ord(first) - ord(second)
     if any(letters):
-        return 1 if letters[0] else -1
+        other_first = after_digits if index and left[index - 1].isdecimal() else -1
+        return -other_first if letters[0] else other_first
     return _compare_numbers(left, right, index)
 
 
@@ -77,4 +88,4 @@ def _digits(text: str, index: int, lead: int) -> tuple[int, int]:
     return number, index
 
 
-_natural: Final = cmp_to_key(_compare)
+_natural: Final = cmp_to_key(compare_keys)

@@ -27,6 +27,8 @@ _UNPRINTABLE: Final = re.compile("[^\n\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\u
 _BREAK: Final = re.compile("[\n\u2028\u2029]")
 _BREAK_SPACE: Final = re.compile("[\n\u2028\u2029] ")
 _SPACE_BREAK: Final = re.compile(" [\n\u2028\u2029]")
+_SEPARATOR: Final = re.compile("[\u2028\u2029]")
+_LINE_START: Final = re.compile("(?:^|[\n\u2028\u2029])(?=[^\n\u2028\u2029])")
 _BARE: Final = frozenset(["", "\u2028", "\u2029"])
 _EDGES: Final = frozenset(" \n\u2028\u2029")
 _FIRST: Final = frozenset("#,[]{}&*!|>'\"%@`")
@@ -122,7 +124,9 @@ def _readable(text: str) -> str:
 
 def _indented(text: str, pad: str) -> str:
     """Each line that is not empty behind the pad."""
-    return re.sub("(^|[\n\u2028\u2029])(?=[^\n\u2028\u2029])", rf"\g<1>{pad}", text)
+    if text.isascii() or not _SEPARATOR.search(text):
+        return "\n".join([pad + line if line else line for line in text.split("\n")])
+    return _LINE_START.sub(lambda match: match[0] + pad, text)
 
 
 def _single(text: str, column: int, pad: str) -> str:

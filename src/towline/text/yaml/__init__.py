@@ -2,6 +2,6 @@
 
 from towline.text.yaml.emitter import dump
 from towline.text.yaml.limits import Limits
-from towline.text.yaml.loader import Document, load_documents
+from towline.text.yaml.loader import Document, load_documents, load_first
 
-__all__ = ["Document", "Limits", "dump", "load_documents"]
+__all__ = ["Document", "Limits", "dump", "load_documents", "load_first"]

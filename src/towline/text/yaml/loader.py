@@ -58,12 +58,27 @@ def load_documents(
     Raises:
         InputError: The text is not YAML, not representable as JSON, or beyond a bound.
     """
+    return list(_builder(text, file, limits).documents())
+
+
+def load_first(text: str, *, file: str = "", limits: Limits = _DEFAULT_LIMITS) -> Document | None:
+    """Reads the first document of a stream, whatever follows it; None when there is none.
+
+    The arguments are those of `load_documents`.
+
+    Raises:
+        InputError: The document is not YAML, not representable as JSON, or beyond a bound.
+    """
+    return next(_builder(text, file, limits).documents(), None)
+
+
+def _builder(text: str, file: str, limits: Limits) -> _Builder:
     size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
     if size > limits.text_bytes:
         raise InputError(
             f"YAML of {size} bytes is longer than the limit of {limits.text_bytes}", file=file
         )
-    return list(_Builder(text.removeprefix("\ufeff"), file, limits).documents())
+    return _Builder(text.removeprefix("\ufeff"), file, limits)
 
 
 class _Builder:
@@ -98,6 +113,7 @@ class _Builder:
             self._anchors.clear()
             first = self._get()
             value = self._node(first, 0)
+            self._get()  # the end of the document, and with it what is wrong with that
             yield Document(value, first.start_mark.line + 1)
 
     def _node(self, event: Any, depth: int) -> Any:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 from towline.kube.cel import costs
+from towline.kube.cel.formats import show_duration
 from towline.kube.cel.functions import Functions
 from towline.kube.cel.issues import EvaluationError
 from towline.kube.cel.moments import read_duration, read_timestamp, show_timestamp
-from towline.kube.cel.numbers import general, plain, read_float, read_int
+from towline.kube.cel.numbers import general, read_float, read_int
 from towline.kube.cel.values import (
     NANO,
     Duration,
@@ -153,11 +154,6 @@ def _string_of_timestamp(moment: Timestamp) -> str:
 @_overload("string", "(duration) -> string")
 def _string_of_duration(span: Duration) -> str:
     return show_duration(span)
-
-
-def show_duration(span: Duration) -> str:
-    """The span in seconds, such as `1.5s`."""
-    return f"{plain(span.nanos / NANO)}s"
 
 
 @_overload("timestamp", "(int) -> timestamp")

@@ -74,7 +74,7 @@ def _index(container: Value, key: Value) -> Optional:
 
 @_overload("_[_]", "(optional_type(list(V)), int) -> optional_type(V)")
 @_overload("_[_]", "(optional_type(map(K, V)), K) -> optional_type(V)")
-def _index_inside(container: Optional, key: Value) -> Optional:
+def _index_inside(container: Optional, key: Value) -> Value:
     return _index(container, key)
 
 

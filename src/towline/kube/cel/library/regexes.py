@@ -22,13 +22,12 @@ def _pattern(text: str, prefix: str) -> Pattern:
     "matches", "(string, string) -> bool", "string.(string) -> bool", cost=costs.matching
 )
 def _matches(text: str, pattern: str) -> bool:
-    return _pattern(pattern, "").search(text) is not None
+    return _pattern(pattern, "").matches(text)
 
 
 @_overload("find", "string.(string) -> string", cost=costs.matching)
 def _find(text: str, pattern: str) -> str:
-    found = _pattern(pattern, "Illegal regex: ").search(text)
-    return found if found is not None else ""
+    return _pattern(pattern, "Illegal regex: ").find(text)
 
 
 @_overload(

@@ -22,6 +22,7 @@ from towline.kube.cel.values import (
     checked_uint,
     contains,
     equal,
+    is_list,
     type_name,
 )
 
@@ -118,7 +119,8 @@ def _add_durations(one: Duration, two: Duration) -> Duration:
 
 @_overload("_+_", "(duration, timestamp) -> timestamp", "(timestamp, duration) -> timestamp")
 def _later(one: Duration | Timestamp, two: Duration | Timestamp) -> Timestamp:
-    return checked_timestamp(one.nanos + two.nanos)
+    offset = one.offset if isinstance(one, Timestamp) else getattr(two, "offset", 0)
+    return checked_timestamp(one.nanos + two.nanos, offset)
 
 
 @_overload("_-_", "(int, int) -> int")
@@ -143,7 +145,7 @@ def _between(one: Duration | Timestamp, two: Duration | Timestamp) -> Duration:
 
 @_overload("_-_", "(timestamp, duration) -> timestamp")
 def _earlier(one: Timestamp, two: Duration) -> Timestamp:
-    return checked_timestamp(one.nanos - two.nanos)
+    return checked_timestamp(one.nanos - two.nanos, one.offset)
 
 
 @_overload("_*_", "(int, int) -> int")
@@ -224,6 +226,8 @@ def _index(container: Value, key: Value) -> Value:
         if not _hashable(key) or key not in container:
             raise EvaluationError(f"no such key: {_shown(key)}")
         return container[key]
+    if not is_list(container):
+        raise EvaluationError(f"no such key: {_shown(key)}")
     position = _position(key)
     if not 0 <= position < len(container):
         raise EvaluationError(f"index out of bounds: {position}")

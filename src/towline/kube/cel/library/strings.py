@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from towline.kube.cel import costs
 from towline.kube.cel.functions import Functions
 from towline.kube.cel.issues import EvaluationError
+from towline.kube.cel.numbers import ESCAPES
 from towline.kube.cel.values import Value
 
 FUNCTIONS = Functions()
@@ -127,19 +128,6 @@ def _join(items: Sequence[Value], separator: str = "") -> str:
     return separator.join(items)
 
 
-_ESCAPES = {
-    "\a": r"\a",
-    "\b": r"\b",
-    "\f": r"\f",
-    "\n": r"\n",
-    "\r": r"\r",
-    "\t": r"\t",
-    "\v": r"\v",
-    "\\": r"\\",
-    '"': r"\"",
-}
-
-
 @_overload("strings.quote", "(string) -> string", cost=costs.traversal)
 def _quote(text: str) -> str:
-    return '"' + "".join(_ESCAPES.get(char, char) for char in text) + '"'
+    return '"' + "".join(ESCAPES.get(char, char) for char in text) + '"'

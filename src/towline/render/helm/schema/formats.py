@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import ipaddress
 import re
 from collections.abc import Callable
@@ -13,9 +13,7 @@ from towline.render.helm.versions import is_version
 from towline.text.re2 import RegexError, compile_pattern
 
 Check = Callable[[str], str]
-_TIME: Final = re.compile(
-    r"(\d\d):(\d\d):(\d\d)(?:\.\d+)?(?:[zZ]|([+-])(\d\d):(\d\d))\Z", re.ASCII
-)
+_TIME: Final = re.compile(r"(\d\d):(\d\d):(\d\d)(?:\.\d+)?(?:[zZ]|([+-])(\d\d):(\d\d))\Z", re.ASCII)
 _LABEL: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\Z")
 _LOCAL: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}\Z")
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
@@ -40,7 +38,7 @@ def _matches(pattern: re.Pattern[str], problem: str) -> Check:
 
 def _date(text: str) -> str:
     try:
-        datetime.date.fromisoformat(text)
+        dt.date.fromisoformat(text)
     except ValueError:
         return f'parsing time "{text}" as "2006-01-02": cannot parse it'
     return "" if len(text) == 10 else f'parsing time "{text}": extra text'

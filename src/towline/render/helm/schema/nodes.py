@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Final
 
@@ -19,104 +20,70 @@ from towline.text.re2 import Pattern, RegexError, compile_pattern
 _TYPES: Final = ("null", "boolean", "number", "integer", "string", "array", "object")
 
 
+@dataclass(slots=True, eq=False)
 class Node:
-    """One schema. Keywords that its draft does not know stay at their defaults."""
+    """One schema. Keywords that its draft does not know stay at their defaults.
 
-    __slots__ = (
-        "additional_properties",
-        "all_of",
-        "always",
-        "any_of",
-        "const",
-        "contains",
-        "dependencies",
-        "draft",
-        "dynamic_anchor",
-        "dynamic_anchor_name",
-        "dynamic_ref",
-        "else_",
-        "enum",
-        "exclusive_maximum",
-        "exclusive_minimum",
-        "format",
-        "has_const",
-        "if_",
-        "items",
-        "max_contains",
-        "max_items",
-        "max_length",
-        "max_properties",
-        "maximum",
-        "min_contains",
-        "min_items",
-        "min_length",
-        "min_properties",
-        "minimum",
-        "multiple_of",
-        "not_",
-        "one_of",
-        "pattern",
-        "pattern_properties",
-        "place",
-        "prefix_items",
-        "properties",
-        "property_names",
-        "recursive_anchor",
-        "recursive_ref",
-        "ref",
-        "required",
-        "sees_entries",
-        "sees_members",
-        "then",
-        "types",
-        "unevaluated_items",
-        "unevaluated_properties",
-        "unique_items",
-    )
+    Attributes:
+        place: Where it stands.
+        draft: The draft by which it is read.
+        always: What a schema that is `true` or `false` answers.
+        prefix_items: Schemas of the first entries of an array.
+        items: Schema of the entries behind those.
+        sees_members: Whether it looks at every member of an object.
+        sees_entries: Whether it looks at every entry of an array.
+    """
 
-    def __init__(self, place: Place, draft: int) -> None:
-        self.place = place
-        self.draft = draft
-        self.always: bool | None = None
-        self.ref: Node | None = None
-        self.recursive_ref: Node | None = None
-        self.recursive_anchor = False
-        self.dynamic_ref: Node | None = None
-        self.dynamic_anchor = ""
-        self.dynamic_anchor_name = ""
-        self.types: tuple[str, ...] = ()
-        self.has_const = False
-        self.const: Any = None
-        self.enum: list[Any] | None = None
-        self.format = ""
-        self.required: tuple[str, ...] = ()
-        self.unique_items = False
-        self.pattern: Pattern | None = None
-        self.properties: dict[str, Node] = {}
-        self.pattern_properties: list[tuple[Pattern, Node]] = []
-        self.dependencies: dict[str, Node | tuple[str, ...]] = {}
-        self.prefix_items: list[Node] = []
-        self.all_of: list[Node] = []
-        self.any_of: list[Node] = []
-        self.one_of: list[Node] = []
-        self.additional_properties: Node | None = None
-        self.property_names: Node | None = None
-        self.items: Node | None = None
-        self.contains: Node | None = None
-        self.not_: Node | None = None
-        self.if_: Node | None = None
-        self.then: Node | None = None
-        self.else_: Node | None = None
-        self.unevaluated_items: Node | None = None
-        self.unevaluated_properties: Node | None = None
-        for name in (*_LENGTHS.values(), *_NUMBERS.values()):
-            setattr(self, name, None)
-        self.sees_members = self.sees_entries = False
-
-    @property
-    def bounded(self) -> bool:
-        """Whether any keyword about numbers is there."""
-        return any(getattr(self, name) is not None for name in _NUMBERS.values())
+    place: Place
+    draft: int
+    always: bool | None = None
+    ref: Node | None = None
+    recursive_ref: Node | None = None
+    recursive_anchor: bool = False
+    dynamic_ref: Node | None = None
+    dynamic_anchor: str = ""
+    dynamic_anchor_name: str = ""
+    types: tuple[str, ...] = ()
+    has_const: bool = False
+    const: Any = None
+    enum: list[Any] | None = None
+    format: str = ""
+    required: tuple[str, ...] = ()
+    unique_items: bool = False
+    pattern: Pattern | None = None
+    properties: dict[str, Node] = field(default_factory=dict)
+    pattern_properties: list[tuple[Pattern, Node]] = field(default_factory=list)
+    dependencies: dict[str, Node | tuple[str, ...]] = field(default_factory=dict)
+    prefix_items: list[Node] = field(default_factory=list)
+    all_of: list[Node] = field(default_factory=list)
+    any_of: list[Node] = field(default_factory=list)
+    one_of: list[Node] = field(default_factory=list)
+    additional_properties: Node | None = None
+    property_names: Node | None = None
+    items: Node | None = None
+    contains: Node | None = None
+    not_: Node | None = None
+    if_: Node | None = None
+    then: Node | None = None
+    else_: Node | None = None
+    unevaluated_items: Node | None = None
+    unevaluated_properties: Node | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    min_items: int | None = None
+    max_items: int | None = None
+    min_properties: int | None = None
+    max_properties: int | None = None
+    min_contains: int | None = None
+    max_contains: int | None = None
+    minimum: Fraction | None = None
+    maximum: Fraction | None = None
+    exclusive_minimum: Fraction | None = None
+    exclusive_maximum: Fraction | None = None
+    multiple_of: Fraction | None = None
+    bounded: bool = False
+    sees_members: bool = False
+    sees_entries: bool = False
 
 
 _LENGTHS: Final = {
@@ -277,6 +244,7 @@ class _Reading:
             number = self._value(keyword, Number, "number")
             if number is not None and getattr(node, name) is None:
                 setattr(node, name, number.value)
+        node.bounded = any(getattr(node, name) is not None for name in _NUMBERS.values())
         if node.multiple_of is not None and node.multiple_of <= Fraction(0):
             raise self._wrong("multipleOf", "exclusiveMinimum: want more than 0")
 
@@ -346,11 +314,11 @@ class _Reading:
             raise self._wrong(keyword, "want array of strings")
         return tuple(items)
 
-    def _value(self, keyword: str, kind: Callable[..., Any], name: str) -> Any:
+    def _value(self, keyword: str, kind: type, name: str) -> Any:
         value = self._schema.get(keyword)
         if value is None and keyword not in self._schema:
             return None
-        if not isinstance(value, kind):  # type: ignore[arg-type]
+        if not isinstance(value, kind):
             raise self._wrong(keyword, f"want {name}")
         return value
 

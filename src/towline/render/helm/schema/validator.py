@@ -1,27 +1,26 @@
 """Validates values against a schema, and says all that is wrong in a tree of findings.
 
-The order of the keywords and the shape of the findings are those of the library that Helm uses, whose
-texts people know. Members are visited in the order in which the values have them.
+The order of the keywords and the shape of the findings are those of the library that Helm uses,
+whose texts people know. Members are visited in the order in which the values have them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any, Final
 
 from towline.errors import LimitError
-from towline.render.helm.schema.documents import ROOT, Documents, Number, Place
-from towline.render.helm.schema.formats import problem_with
-from towline.render.helm.schema.nodes import Node, Nodes
-from towline.render.helm.schema.problems import (
-    Problem,
-    display,
-    grouped,
-    quote,
-    quoted,
+from towline.render.helm.schema.documents import ROOT, Documents, Place
+from towline.render.helm.schema.keywords import (
+    final_problem,
+    length_problems,
+    number_problems,
+    size_problems,
+    text_problems,
 )
+from towline.render.helm.schema.nodes import Node, Nodes
+from towline.render.helm.schema.problems import Problem, quote, quoted
 
 _DEPTH: Final = 256
 _STEPS: Final = 2_000_000
@@ -45,14 +44,47 @@ class _Open:
         return bool(self.members or self.entries)
 
 
-@dataclass(slots=True, frozen=True)
-class _Scope:
-    """The schemas that led here, innermost first."""
+@dataclass(slots=True)
+class _Look:
+    """One schema at one value.
+
+    Attributes:
+        node: The schema.
+        value: The value.
+        path: Where the value is.
+        number: Which value it is; references look at the same one again.
+        parent: The look that led here.
+        unseen: What of the value no keyword has looked at.
+        found: What is wrong so far.
+    """
 
     node: Node
-    value: int
-    parent: _Scope | None
-    depth: int
+    value: Any
+    path: Path
+    number: int
+    parent: _Look | None
+    unseen: _Open
+    found: list[Problem] = field(default_factory=list)
+    depth: int = 0
+
+    def say(self, text: str, causes: Sequence[Problem] = ()) -> None:
+        """Adds a finding."""
+        self.found.append(Problem(self.path, text, list(causes)))
+
+    def add(self, problem: Problem | None) -> None:
+        """Adds a finding, if it is one."""
+        if problem is not None:
+            self.found.append(problem)
+
+    @property
+    def is_cycle(self) -> bool:
+        """Whether the schema already looks at this very value."""
+        at = self.parent
+        while at is not None and at.number == self.number:
+            if at.node is self.node:
+                return True
+            at = at.parent
+        return False
 
 
 class Validator:
@@ -60,6 +92,9 @@ class Validator:
 
     Args:
         documents: The schema and what it refers to.
+
+    Raises:
+        ChartError: The schema is malformed.
     """
 
     def __init__(self, documents: Documents) -> None:
@@ -76,7 +111,7 @@ class Validator:
         found = _Run(self._documents, self._nodes).root(self._root, value)
         if found is None:
             return []
-        return found.causes if not found.text else [found]
+        return [found] if found.text else found.causes
 
 
 class _Run:
@@ -89,302 +124,239 @@ class _Run:
         self._values = 0
 
     def root(self, node: Node, value: Any) -> Problem | None:
-        return self._check(node, value, (), None, 0, _open(node, value, needed=False))
+        return self._check(_Look(node, value, (), 0, None, _open(node, value, needed=False)))
 
-    def _check(
-        self,
-        node: Node,
-        value: Any,
-        path: Path,
-        parent: _Scope | None,
-        number: int,
-        unseen: _Open,
-    ) -> Problem | None:
-        """One schema against one value; a problem without a text is a group."""
+    def _check(self, look: _Look) -> Problem | None:
+        """What is wrong; a problem without a text is a group of several."""
+        node, value = look.node, look.value
         self._steps += 1
-        depth = parent.depth + 1 if parent else 0
-        if self._steps > _STEPS or depth > _DEPTH:
+        look.depth = look.parent.depth + 1 if look.parent else 0
+        if self._steps > _STEPS or look.depth > _DEPTH:
             raise LimitError("validating the values against the schema takes too long")
         if node.always is not None:
-            return None if node.always else Problem(path, "false schema")
-        scope = _Scope(node, number, parent, depth)
-        if _is_cycle(scope):
-            return Problem(path, "the schema refers to itself without end")
-        problem = _simple(node, value)
+            return None if node.always else Problem(look.path, "false schema")
+        if look.is_cycle:
+            return Problem(look.path, "the schema refers to itself without end")
+        problem = final_problem(node, value)
         if problem:
-            return Problem(path, problem)
-        found: list[Problem] = []
+            return Problem(look.path, problem)
         if node.ref is not None:
-            problem_of_ref = self._reference(node.ref, value, path, scope, unseen)
+            wrong = self._reference(look, node.ref)
             if node.draft < 2019:
-                return problem_of_ref
-            _add(found, problem_of_ref)
-        self._by_type(node, value, path, scope, unseen, found)
+                return wrong
+            look.add(wrong)
+        self._by_type(look)
         if node.draft >= 2019:
-            self._dynamic(node, value, path, scope, unseen, found)
-        self._conditions(node, value, path, scope, unseen, found)
+            self._dynamic(look)
+        self._conditions(look)
         if node.draft >= 2019:
-            self._unseen(node, value, path, scope, unseen, found)
-        if not found:
+            self._unseen(look)
+        if not look.found:
             return None
-        return found[0] if len(found) == 1 else Problem(path, "", found)
+        return look.found[0] if len(look.found) == 1 else Problem(look.path, "", look.found)
 
-    def _self(
-        self, node: Node, value: Any, path: Path, scope: _Scope, unseen: _Open
-    ) -> Problem | None:
-        """Another schema against the same value."""
-        inner = _open(node, value, needed=bool(unseen))
-        problem = self._check(node, value, path, scope, scope.value, inner)
+    def _again(self, look: _Look, node: Node) -> Problem | None:
+        """Another schema at the same value."""
+        unseen = _open(node, look.value, needed=bool(look.unseen))
+        problem = self._check(_Look(node, look.value, look.path, look.number, look, unseen))
         if problem is None:
-            unseen.keep(inner)
-        return _named(problem)
+            look.unseen.keep(unseen)
+        return problem
 
-    def _inner(
-        self, node: Node, value: Any, path: Path, token: str, scope: _Scope
-    ) -> Problem | None:
-        """A schema against a member or entry."""
+    def _self(self, look: _Look, node: Node) -> Problem | None:
+        return _named(self._again(look, node))
+
+    def _inner(self, look: _Look, node: Node, value: Any, token: str) -> Problem | None:
+        """A schema at a member or entry."""
         self._values += 1
         unseen = _open(node, value, needed=False)
-        return _named(self._check(node, value, (*path, token), scope, self._values, unseen))
+        inner = _Look(node, value, (*look.path, token), self._values, look, unseen)
+        return _named(self._check(inner))
 
-    def _reference(
-        self, node: Node, value: Any, path: Path, scope: _Scope, unseen: _Open
-    ) -> Problem | None:
-        inner = _open(node, value, needed=bool(unseen))
-        problem = self._check(node, value, path, scope, scope.value, inner)
+    def _reference(self, look: _Look, node: Node) -> Problem | None:
+        problem = self._again(look, node)
         if problem is None:
-            unseen.keep(inner)
             return None
         causes = [problem] if problem.text else problem.causes
-        return Problem(path, "validation failed", causes, transparent=True)
+        return Problem(look.path, "validation failed", causes, transparent=True)
 
-    def _by_type(
-        self,
-        node: Node,
-        value: Any,
-        path: Path,
-        scope: _Scope,
-        unseen: _Open,
-        found: list[Problem],
-    ) -> None:
-        match value:
+    def _by_type(self, look: _Look) -> None:
+        match look.value:
             case dict():
-                self._object(node, value, path, scope, unseen, found)
+                self._object(look, look.value)
             case list():
-                self._array(node, value, path, scope, unseen, found)
+                self._array(look, look.value)
             case str():
-                found += [Problem(path, text) for text in _text_problems(node, value)]
+                for text in text_problems(look.node, look.value):
+                    look.say(text)
             case bool() | None:
                 pass
             case int() | float():
-                found += [Problem(path, text) for text in _number_problems(node, value)]
+                for text in number_problems(look.node, look.value):
+                    look.say(text)
 
-    def _object(
-        self,
-        node: Node,
-        value: Mapping[str, Any],
-        path: Path,
-        scope: _Scope,
-        unseen: _Open,
-        found: list[Problem],
-    ) -> None:
-        found += [Problem(path, text) for text in _size_problems(node, value)]
+    def _object(self, look: _Look, value: Mapping[str, Any]) -> None:
+        node = look.node
+        for text in size_problems(node, value):
+            look.say(text)
         for name, dependency in node.dependencies.items():
             if name not in value:
                 continue
             if isinstance(dependency, Node):
-                _add(found, self._self(dependency, value, path, scope, unseen))
+                look.add(self._self(look, dependency))
             elif lacking := [wanted for wanted in dependency if wanted not in value]:
-                text = f"properties {quoted(lacking)} required, if {quote(name)} exists"
-                found.append(Problem(path, text))
-        unwanted: list[str] = []
-        for name, item in value.items():
-            self._member(node, name, item, path, scope, unseen, found, unwanted)
+                look.say(f"properties {quoted(lacking)} required, if {quote(name)} exists")
+        unwanted = [name for name in value if not self._member(look, name, value[name])]
         if unwanted:
-            found.append(Problem(path, f"additional properties {quoted(unwanted)} not allowed"))
-        if node.draft > 4 and node.property_names is not None:
+            look.say(f"additional properties {quoted(unwanted)} not allowed")
+        if node.property_names is not None:
             for name in value:
-                problem = self._inner(node.property_names, name, (), "", scope)
+                problem = self._inner(look, node.property_names, name, "")
                 if problem is not None:
-                    causes = problem.causes
-                    found.append(Problem((), f"invalid propertyName {quote(name)}", causes))
+                    text = f"invalid propertyName {quote(name)}"
+                    look.found.append(Problem((), text, problem.causes))
 
-    def _member(
-        self,
-        node: Node,
-        name: str,
-        item: Any,
-        path: Path,
-        scope: _Scope,
-        unseen: _Open,
-        found: list[Problem],
-        unwanted: list[str],
-    ) -> None:
-        seen = False
-        schema = node.properties.get(name)
-        if schema is not None:
-            seen = True
-            _add(found, self._inner(schema, item, path, name, scope))
-        for pattern, schema in node.pattern_properties:
-            if pattern.matches(name):
-                seen = True
-                _add(found, self._inner(schema, item, path, name, scope))
-        if not seen and node.additional_properties is not None:
-            seen = True
+    def _member(self, look: _Look, name: str, item: Any) -> bool:
+        """Looks at a member; false when no schema admits it."""
+        node = look.node
+        schemas = [schema for pattern, schema in node.pattern_properties if pattern.matches(name)]
+        if name in node.properties:
+            schemas.insert(0, node.properties[name])
+        if not schemas and node.additional_properties is not None:
             if node.additional_properties.always is False:
-                unwanted.append(name)
-            else:
-                _add(found, self._inner(node.additional_properties, item, path, name, scope))
-        if seen:
-            unseen.members.discard(name)
+                look.unseen.members.discard(name)
+                return False
+            schemas.append(node.additional_properties)
+        for schema in schemas:
+            look.add(self._inner(look, schema, item, name))
+        if schemas:
+            look.unseen.members.discard(name)
+        return True
 
-    def _array(
-        self,
-        node: Node,
-        value: Sequence[Any],
-        path: Path,
-        scope: _Scope,
-        unseen: _Open,
-        found: list[Problem],
-    ) -> None:
-        found += [Problem(path, text) for text in _length_problems(node, value)]
+    def _array(self, look: _Look, value: Sequence[Any]) -> None:
+        node = look.node
+        for text in length_problems(node, value):
+            look.say(text)
+        listed = len(node.prefix_items)
         for index, schema in enumerate(node.prefix_items[: len(value)]):
-            _add(found, self._inner(schema, value[index], path, str(index), scope))
-        rest = value[len(node.prefix_items) :]
+            look.add(self._inner(look, schema, value[index], str(index)))
+        rest = value[listed:]
         if node.items is not None:
-            if rest and node.items.always is False and node.draft < 2020 and node.prefix_items:
-                found.append(Problem(path, f"last {len(rest)} additionalItem(s) not allowed"))
+            if rest and listed and node.items.always is False and node.draft < 2020:
+                look.say(f"last {len(rest)} additionalItem(s) not allowed")
             else:
                 # The library counts the entries behind the listed ones from zero again.
                 for index, item in enumerate(rest):
-                    _add(found, self._inner(node.items, item, path, str(index), scope))
+                    look.add(self._inner(look, node.items, item, str(index)))
         if node.contains is not None:
-            self._contains(node, node.contains, value, path, scope, unseen, found)
+            self._contains(look, node.contains, value)
 
-    def _contains(
-        self,
-        node: Node,
-        schema: Node,
-        value: Sequence[Any],
-        path: Path,
-        scope: _Scope,
-        unseen: _Open,
-        found: list[Problem],
-    ) -> None:
+    def _contains(self, look: _Look, schema: Node, value: Sequence[Any]) -> None:
         matched: list[str] = []
         causes: list[Problem] = []
         for index, item in enumerate(value):
-            problem = self._inner(schema, item, path, str(index), scope)
-            if problem is None:
-                matched.append(str(index))
-                if node.draft >= 2020:
-                    unseen.entries.discard(index)
-            else:
+            problem = self._inner(look, schema, item, str(index))
+            if problem is not None:
                 causes.append(problem)
-        least, most = node.min_contains, node.max_contains
+                continue
+            matched.append(str(index))
+            if look.node.draft >= 2020:
+                look.unseen.entries.discard(index)
+        least, most = look.node.min_contains, look.node.max_contains
+        how = f"matched {len(matched)} items at {' '.join(matched)}" if matched else "none matched"
         if least is not None and len(matched) < least:
-            how = f"matched {len(matched)} items at {' '.join(matched)}" if matched else ""
-            how = how or "none matched"
-            text = f"min {least} items required to match contains schema, but {how}"
-            found.append(Problem(path, text, causes))
+            look.say(f"min {least} items required to match contains schema, but {how}", causes)
         elif least is None and not matched:
-            found.append(Problem(path, "no items match contains schema", causes))
+            look.say("no items match contains schema", causes)
         if most is not None and len(matched) > most:
-            how = f"matched {len(matched)} items at {' '.join(matched)}"
-            text = f"max {most} items required to match contains schema, but {how}"
-            found.append(Problem(path, text))
+            look.say(f"max {most} items required to match contains schema, but {how}")
 
-    def _conditions(
-        self,
-        node: Node,
-        value: Any,
-        path: Path,
-        scope: _Scope,
-        unseen: _Open,
-        found: list[Problem],
-    ) -> None:
-        def against(schema: Node) -> Problem | None:
-            return self._self(schema, value, path, scope, unseen)
-
-        if node.not_ is not None and against(node.not_) is None:
-            found.append(Problem(path, "'not' failed"))
-        if causes := [problem for one in node.all_of if (problem := against(one)) is not None]:
-            found.append(Problem(path, "'allOf' failed", causes))
+    def _conditions(self, look: _Look) -> None:
+        node = look.node
+        if node.not_ is not None and self._self(look, node.not_) is None:
+            look.say("'not' failed")
+        causes = [wrong for one in node.all_of if (wrong := self._self(look, one)) is not None]
+        if causes:
+            look.say("'allOf' failed", causes)
         if node.any_of:
-            _add(found, _any_of(node.any_of, against, path, unseen))
+            self._any_of(look)
         if node.one_of:
-            _add(found, _one_of(node.one_of, against, path))
+            self._one_of(look)
         if node.if_ is not None:
-            branch = node.then if against(node.if_) is None else node.else_
+            branch = node.then if self._self(look, node.if_) is None else node.else_
             if branch is not None:
-                _add(found, against(branch))
+                look.add(self._self(look, branch))
 
-    def _dynamic(
-        self,
-        node: Node,
-        value: Any,
-        path: Path,
-        scope: _Scope,
-        unseen: _Open,
-        found: list[Problem],
-    ) -> None:
+    def _any_of(self, look: _Look) -> None:
+        causes: list[Problem] = []
+        matched = False
+        for schema in look.node.any_of:
+            problem = self._self(look, schema)
+            if problem is not None:
+                causes.append(problem)
+                continue
+            matched = True
+            if not look.unseen:
+                break
+        if not matched:
+            look.say("'anyOf' failed", causes)
+
+    def _one_of(self, look: _Look) -> None:
+        causes: list[Problem] = []
+        matched = -1
+        for index, schema in enumerate(look.node.one_of):
+            problem = self._self(look, schema)
+            if problem is not None:
+                causes.append(problem)
+            elif matched >= 0:
+                look.say(f"'oneOf' failed, subschemas {matched}, {index} matched")
+                return
+            else:
+                matched = index
+        if matched < 0:
+            look.say("'oneOf' failed, none matched", causes)
+
+    def _dynamic(self, look: _Look) -> None:
+        node = look.node
         if node.recursive_ref is not None:
             target = node.recursive_ref
             if target.recursive_anchor:
-                target = self._outermost(scope, lambda at: at.recursive_anchor, target)
-            _add(found, self._reference(target, value, path, scope, unseen))
+                target = self._outermost(look, lambda at: at.recursive_anchor, target)
+            look.add(self._reference(look, target))
         if node.dynamic_ref is not None:
             target = node.dynamic_ref
             if node.dynamic_anchor_name and target.dynamic_anchor == node.dynamic_anchor_name:
-                target = self._dynamic_target(scope, node.dynamic_anchor_name, target)
-            _add(found, self._reference(target, value, path, scope, unseen))
+                target = self._dynamic_target(look, node.dynamic_anchor_name, target)
+            look.add(self._reference(look, target))
 
-    def _outermost(
-        self, scope: _Scope, wanted: Callable[[Node], bool], default: Node
-    ) -> Node:
+    def _outermost(self, look: _Look, wanted: Callable[[Node], bool], default: Node) -> Node:
         target = default
-        at: _Scope | None = scope
+        at: _Look | None = look
         while at is not None:
             root = self._nodes.resource(at.node)
-            if wanted(root):
-                target = root
+            target = root if wanted(root) else target
             at = at.parent
         return target
 
-    def _dynamic_target(self, scope: _Scope, anchor: str, default: Node) -> Node:
+    def _dynamic_target(self, look: _Look, anchor: str, default: Node) -> Node:
         target = default
-        at: _Scope | None = scope
+        at: _Look | None = look
         while at is not None:
             place = self._documents.dynamic.get((self._documents.base(at.node.place), anchor))
-            if place is not None:
-                target = self._nodes.at(place)
+            target = self._nodes.at(place) if place is not None else target
             at = at.parent
         return target
 
-    def _unseen(
-        self,
-        node: Node,
-        value: Any,
-        path: Path,
-        scope: _Scope,
-        unseen: _Open,
-        found: list[Problem],
-    ) -> None:
+    def _unseen(self, look: _Look) -> None:
+        value, node = look.value, look.node
         if isinstance(value, dict) and node.unevaluated_properties is not None:
-            for name in [name for name in value if name in unseen.members]:
-                schema = node.unevaluated_properties
-                _add(found, self._inner(schema, value[name], path, name, scope))
-            unseen.members.clear()
+            for name in [name for name in value if name in look.unseen.members]:
+                look.add(self._inner(look, node.unevaluated_properties, value[name], name))
+            look.unseen.members.clear()
         if isinstance(value, list) and node.unevaluated_items is not None:
-            for index in sorted(unseen.entries):
-                schema = node.unevaluated_items
-                _add(found, self._inner(schema, value[index], path, str(index), scope))
-            unseen.entries.clear()
-
-
-def _add(found: list[Problem], problem: Problem | None) -> None:
-    if problem is not None:
-        found.append(problem)
+            for index in sorted(look.unseen.entries):
+                look.add(self._inner(look, node.unevaluated_items, value[index], str(index)))
+            look.unseen.entries.clear()
 
 
 def _named(problem: Problem | None) -> Problem | None:
@@ -403,174 +375,3 @@ def _open(node: Node, value: Any, *, needed: bool) -> _Open:
         case list() if not node.sees_entries and (needed or node.unevaluated_items is not None):
             return _Open(entries=set(range(len(node.prefix_items), len(value))))
     return _Open()
-
-
-def _is_cycle(scope: _Scope) -> bool:
-    at = scope.parent
-    while at is not None and at.value == scope.value:
-        if at.node is scope.node:
-            return True
-        at = at.parent
-    return False
-
-
-def _any_of(
-    schemas: Sequence[Node],
-    against: Callable[[Node], Problem | None],
-    path: Path,
-    unseen: _Open,
-) -> Problem | None:
-    causes: list[Problem] = []
-    matched = False
-    for schema in schemas:
-        problem = against(schema)
-        if problem is not None:
-            causes.append(problem)
-            continue
-        matched = True
-        if not unseen:
-            break
-    return None if matched else Problem(path, "'anyOf' failed", causes)
-
-
-def _one_of(
-    schemas: Sequence[Node], against: Callable[[Node], Problem | None], path: Path
-) -> Problem | None:
-    causes: list[Problem] = []
-    matched = -1
-    for index, schema in enumerate(schemas):
-        problem = against(schema)
-        if problem is not None:
-            causes.append(problem)
-        elif matched >= 0:
-            return Problem(path, f"'oneOf' failed, subschemas {matched}, {index} matched")
-        else:
-            matched = index
-    return None if matched >= 0 else Problem(path, "'oneOf' failed, none matched", causes)
-
-
-def type_of(value: Any) -> str:
-    """The JSON type of a value."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "boolean"
-        case str():
-            return "string"
-        case dict():
-            return "object"
-        case list():
-            return "array"
-    return "number"
-
-
-def _simple(node: Node, value: Any) -> str:
-    """Keywords that end the look at a value when they fail."""
-    kind = type_of(value)
-    if node.types and kind not in node.types:
-        whole = kind == "number" and "integer" in node.types and float(value).is_integer()
-        if not whole:
-            return f"got {kind}, want {' or '.join(node.types)}"
-    if node.has_const and not equal(value, node.const):
-        if isinstance(node.const, dict | list):
-            return "'const' failed"
-        return f"value must be {display(node.const)}"
-    if node.enum is not None and not any(equal(value, item) for item in node.enum):
-        if any(isinstance(item, dict | list) for item in node.enum):
-            return "'enum' failed"
-        one_of = "one of " if len(node.enum) != 1 else ""
-        return f"value must be {one_of}{', '.join(display(item) for item in node.enum)}"
-    if node.format:
-        problem = problem_with(node.format, value)
-        if problem:
-            return f"{display(value)} is not valid {node.format}: {problem}"
-    return ""
-
-
-def _size_problems(node: Node, value: Mapping[str, Any]) -> list[str]:
-    texts = _bounds("Properties", len(value), node.min_properties, node.max_properties)
-    lacking = [name for name in node.required if name not in value]
-    if lacking:
-        word = "property" if len(lacking) == 1 else "properties"
-        texts.append(f"missing {word} {quoted(lacking)}")
-    return texts
-
-
-def _length_problems(node: Node, value: Sequence[Any]) -> list[str]:
-    texts = _bounds("Items", len(value), node.min_items, node.max_items)
-    if node.unique_items:
-        for second in range(1, len(value)):
-            for first in range(second):
-                if equal(value[second], value[first]):
-                    return [*texts, f"items at {first} and {second} are equal"]
-    return texts
-
-
-def _bounds(what: str, got: int, least: int | None, most: int | None) -> list[str]:
-    texts = []
-    if least is not None and got < least:
-        texts.append(f"min{what}: got {got:,}, want {least:,}")
-    if most is not None and got > most:
-        texts.append(f"max{what}: got {got:,}, want {most:,}")
-    return texts
-
-
-def _text_problems(node: Node, value: str) -> list[str]:
-    texts = _bounds("Length", len(value), node.min_length, node.max_length)
-    if node.pattern is not None and not node.pattern.matches(value):
-        texts.append(f"{quote(value)} does not match pattern {quote(node.pattern.text)}")
-    return texts
-
-
-def _number_problems(node: Node, value: float) -> list[str]:
-    if not node.bounded:
-        return []
-    got = exact(value)
-    failed = (
-        ("minimum", node.minimum, node.minimum is not None and got < node.minimum),
-        ("maximum", node.maximum, node.maximum is not None and got > node.maximum),
-        (
-            "exclusiveMinimum",
-            node.exclusive_minimum,
-            node.exclusive_minimum is not None and got <= node.exclusive_minimum,
-        ),
-        (
-            "exclusiveMaximum",
-            node.exclusive_maximum,
-            node.exclusive_maximum is not None and got >= node.exclusive_maximum,
-        ),
-        (
-            "multipleOf",
-            node.multiple_of,
-            node.multiple_of is not None and (got / node.multiple_of).denominator != 1,
-        ),
-    )
-    return [
-        f"{name}: got {grouped(got)}, want {grouped(want)}"
-        for name, want, wrong in failed
-        if wrong and want is not None
-    ]
-
-
-def exact(value: float | Number) -> Fraction:
-    """A number as its shortest digits say."""
-    if isinstance(value, Number):
-        return value.value
-    return Fraction(repr(value)) if isinstance(value, float) else Fraction(int(value))
-
-
-def equal(left: Any, right: Any) -> bool:
-    """Whether two JSON values are the same; numbers compare by value."""
-    if type_of(left) != type_of(right):
-        return False
-    match left:
-        case dict():
-            return left.keys() == right.keys() and all(
-                equal(item, right[key]) for key, item in left.items()
-            )
-        case list():
-            return len(left) == len(right) and all(map(equal, left, right))
-        case None | bool() | str():
-            return bool(left == right)
-    return exact(left) == exact(right)

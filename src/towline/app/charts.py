@@ -1,0 +1,103 @@
+"""Charts of the engine's applications: versions, archives by digest, credentials of Secrets."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from towline.errors import NotFoundError
+from towline.git.credentials import GitCredentials
+from towline.oci.charts import ChartCache, ChartSource
+from towline.oci.outbound import Credentials
+from towline.render.archives import ArchiveTree
+from towline.render.helm.archive import read_archive
+
+_TREES: Final = 64
+_RESOLVED_SECONDS: Final = 120.0
+
+CredentialsFor = Callable[[str], Awaitable[GitCredentials | None]]
+
+
+class Charts:
+    """Resolves and unpacks charts; implements the engine's `ChartPort`.
+
+    Args:
+        source: Fetches.
+        cache: Archives by digest, where workers find them.
+        credentials: Of a repository's URL.
+        monotonic: Seconds, to know how old an answer is.
+    """
+
+    def __init__(
+        self,
+        source: ChartSource,
+        cache: ChartCache,
+        credentials: CredentialsFor,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._source = source
+        self._cache = cache
+        self._credentials = credentials
+        self._monotonic = monotonic
+        self._resolved: dict[tuple[str, str, str], tuple[float, str]] = {}
+        self._trees: OrderedDict[tuple[str, str, str], ArchiveTree] = OrderedDict()
+
+    async def resolve(self, url: str, chart: str, version: str, *, fresh: bool) -> str:
+        """The exact version that a version or constraint names; empty for the newest.
+
+        Raises:
+            TowlineError: None fits, or the repository cannot be asked.
+        """
+        key = (url, chart, version)
+        known = self._resolved.get(key)
+        if known is not None and not fresh and self._monotonic() - known[0] < _RESOLVED_SECONDS:
+            return known[1]
+        found = await self._source.resolve(url, chart, version, credentials=await self._access(url))
+        self._resolved[key] = (self._monotonic(), found)
+        return found
+
+    async def tree(self, url: str, chart: str, version: str) -> ArchiveTree:
+        """The files of a chart of an exact version; its root is the chart's folder.
+
+        Raises:
+            TowlineError: It cannot be had, or is malformed.
+        """
+        key = (url, chart, version)
+        known = self._trees.get(key)
+        if known is None:
+            fetched = await self._source.fetch(
+                url, chart, version, credentials=await self._access(url)
+            )
+            known = await asyncio.to_thread(self._unpacked, fetched.data)
+        self._trees[key] = known
+        self._trees.move_to_end(key)
+        while len(self._trees) > _TREES:
+            self._trees.popitem(last=False)
+        return known
+
+    def _unpacked(self, data: bytes) -> ArchiveTree:
+        tree = chart_tree(data)
+        self._cache.put(data)
+        return tree
+
+    async def _access(self, url: str) -> Credentials | None:
+        found = await self._credentials(url)
+        return Credentials(found.username, found.password) if found else None
+
+
+def chart_tree(data: bytes) -> ArchiveTree:
+    """The files of a chart archive.
+
+    Raises:
+        TowlineError: It is malformed or too large.
+    """
+    digest = hashlib.sha256(data).hexdigest()
+    files = ((file.name, file.data) for file in read_archive(data))
+    tree = ArchiveTree(files, digest)
+    if not any(name == "Chart.yaml" for name, _, _ in tree.listdir("")):
+        raise NotFoundError("the chart archive has no Chart.yaml")
+    return tree

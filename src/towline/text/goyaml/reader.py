@@ -1,0 +1,109 @@
+"""YAML and JSON read as Go programs read them into untyped values: all numbers are floats."""
+
+from __future__ import annotations
+
+import binascii
+import json
+import re
+from typing import Any, Final, NoReturn
+
+import yaml
+
+from towline.errors import InputError
+from towline.text.goyaml.jsonsyntax import json_problem
+from towline.text.yaml import Limits, load_first
+
+_NO_JSON: Final = " has no JSON form"
+_INFINITE: Final = {
+    **{sign + word: "+Inf" for sign in ("", "+") for word in (".inf", ".Inf", ".INF")},
+    **{f"-{word}": "-Inf" for word in (".inf", ".Inf", ".INF")},
+}
+_NUMBER: Final = re.compile(r"[ \t\r\n]*-?[0-9.eE+-]+[ \t\r\n]*\Z")
+_LIMITS: Final = Limits(unique_keys=False, text_bytes=64 * 1024 * 1024)
+
+
+def load(text: str) -> Any:
+    """The first document of a YAML text, as sigs.k8s.io/yaml.Unmarshal reads it.
+
+    Raises:
+        InputError: It is no YAML, or not representable as JSON; the text is Go's.
+    """
+    try:
+        document = load_first(text, limits=_LIMITS)
+    except InputError as error:
+        raise InputError(f"error converting YAML to JSON: {_yaml_problem(error)}") from error
+    return None if document is None else _with_floats(document.value)
+
+
+def load_json(text: str) -> Any:
+    """A JSON text, as encoding/json.Unmarshal reads it.
+
+    Raises:
+        InputError: It is no JSON; the text is Go's.
+    """
+    try:
+        return json.loads(text, parse_int=_number, parse_float=_number, parse_constant=_refuse)
+    except RecursionError as error:
+        raise InputError("exceeded max depth") from error
+    except ValueError as error:
+        problem = json_problem(text)
+        if not problem and _NUMBER.match(text):
+            return float(text)
+        raise InputError(problem or str(error)) from error
+
+
+def kind_problem(value: Any, wanted: str) -> str:
+    """What Go says of a value of another kind than the one it decodes into."""
+    match value:
+        case str():
+            found = "string"
+        case bool():
+            found = "bool"
+        case float() | int():
+            found = "number"
+        case list():
+            found = "array"
+        case _:
+            found = "object"
+    return f"json: cannot unmarshal {found} into Go value of type {wanted}"
+
+
+def _number(digits: str) -> float:
+    value = float(digits)
+    if abs(value) == float("inf"):
+        raise ValueError(f"json: cannot unmarshal number {digits} into Go value of type float64")
+    return value
+
+
+def _refuse(word: str) -> NoReturn:
+    raise ValueError(word)
+
+
+def _with_floats(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_floats(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_floats(item) for item in value]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return value
+
+
+def _yaml_problem(error: InputError) -> str:
+    """What Go says of a document that is wrong."""
+    message = error.message
+    if message.endswith(_NO_JSON):
+        return f"json: unsupported value: {_INFINITE.get(message[: -len(_NO_JSON)], 'NaN')}"
+    cause = error.__cause__
+    if isinstance(cause, yaml.reader.ReaderError):
+        return "yaml: control characters are not allowed"
+    if isinstance(cause, binascii.Error):
+        return "yaml: !!binary value contains invalid base64 data"
+    if not isinstance(cause, yaml.MarkedYAMLError):
+        return f"yaml: {message}"
+    # Only errors of the scanner count lines from one.
+    mark = cause.problem_mark or cause.context_mark
+    line = mark.line if mark else 0
+    if line and isinstance(cause, yaml.scanner.ScannerError):
+        line += 1
+    return f"yaml: line {line}: {message}" if line else f"yaml: {message}"
