@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
+import re
 from typing import Any, Final
 
 import orjson
@@ -13,6 +15,7 @@ from towline.render.sops.metadata import Metadata, Unwrap, data_key, read_metada
 from towline.render.sops.values import Comment, Leaf, decrypt_value, is_encrypted, mac_bytes
 from towline.text.yaml import load_documents
 
+_TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}([Tt ]|\Z)")
 _MARK: Final = b"ENC[AES256_GCM,"
 _SOPS: Final = "sops"
 _ENV: Final = ".env"
@@ -64,7 +67,9 @@ class _Walk:
         self._metadata = metadata
         self._key = key
         self._file = file
-        self._sum = hashlib.sha512()
+        # A sum over encrypted values only begins differently: one can't stand for the other.
+        start = hashlib.sha256(b"sops").digest() if metadata.mac_only_encrypted else b""
+        self._sum = hashlib.sha512(start)
 
     def open(self, bodies: list[dict[str, Any]]) -> list[dict[str, Any]]:
         try:
@@ -113,10 +118,12 @@ def _value(node: yaml.Node) -> Any:
 def _scalar(node: yaml.ScalarNode) -> Leaf:
     """The value of a scalar by YAML 1.2's core rules, as SOPS reads it."""
     text = str(node.value)
-    if node.style is not None:
+    if node.style:
         return text
     if text in _WORDS:
         return _WORDS[text]
+    if _TIME.match(text):
+        return _moment(text)
     try:
         return int(text, 0) if text.lstrip("+-")[:1].isdigit() else text
     except ValueError:
@@ -125,6 +132,16 @@ def _scalar(node: yaml.ScalarNode) -> Leaf:
         return float(text)
     except ValueError:
         return text
+
+
+def _moment(text: str) -> str:
+    """A timestamp as SOPS writes it: RFC 3339, in UTC when it names no zone."""
+    try:
+        found = dt.datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    zoned = found if found.tzinfo else found.replace(tzinfo=dt.UTC)
+    return zoned.isoformat().replace("+00:00", "Z")
 
 
 def _dotenv(content: bytes, unwrap: Unwrap, file: str) -> bytes:

@@ -1,0 +1,188 @@
+"""Sets of templates: definitions, clones, functions that render, the cache of compiled texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from towline.render.gotemplate import (
+    Execution,
+    ExecutionError,
+    FunctionSet,
+    ParseError,
+    TemplateSet,
+)
+from towline.render.gotemplate.functions import ANY, STRING, Function
+from towline.render.gotemplate.units import UnitCache, compile_unit, dump_unit, load_unit
+
+World = Callable[..., TemplateSet]
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["A", "B"], "B"),
+        (["A", " \n"], "A"),
+        (["A", "{{/* nothing */}} "], "A"),
+        ([" ", "B"], "B"),
+        (["", ""], ""),
+    ],
+)
+def test_a_definition_replaces_another_unless_it_is_empty(
+    world: World, texts: list[str], expected: str
+) -> None:
+    templates = world()
+    for number, text in enumerate(texts):
+        templates.parse(f"f{number}", f'{{{{define "x"}}}}{text}{{{{end}}}}')
+    assert templates.execute("x", None) == expected
+
+
+def test_a_failed_parse_changes_nothing(world: World) -> None:
+    templates = world({"x": "old"})
+    with pytest.raises(ParseError):
+        templates.parse("y", '{{define "x"}}new{{end}}{{nope}}')
+    assert templates.names() == ["x"]
+    assert templates.execute("x", None) == "old"
+
+
+def test_what_is_parsed_into_a_clone_stays_there(world: World) -> None:
+    templates = world({"a": '{{define "x"}}1{{end}}{{template "x"}}'})
+    clone = templates.clone()
+    clone.parse("b", '{{define "x"}}2{{end}}')
+    assert (templates.execute("a", None), clone.execute("a", None)) == ("1", "2")
+    assert templates.lookup("b") is None
+
+
+def test_a_missing_template_is_named_with_the_root(world: World) -> None:
+    with pytest.raises(ExecutionError) as caught:
+        world(name="root").execute("x", None)
+    assert caught.value.message == ('template: no template "x" associated with template "root"')
+
+
+def _tpl(execution: Execution, text: str, data: Any) -> str:
+    clone = execution.templates.clone()
+    clone.parse("inline", text)
+    return execution.nested(clone).invoke("inline", data)
+
+
+TPL = FunctionSet(
+    {
+        "tpl": Function(_tpl, (STRING, ANY), result=STRING, context=True),
+        "include": Function(
+            lambda execution, name, data: execution.include(name, data),
+            (STRING, ANY),
+            result=STRING,
+            context=True,
+        ),
+        "host": Function(lambda execution: execution.host, result=STRING, context=True),
+    }
+)
+
+
+def test_functions_with_context_render_templates_themselves() -> None:
+    templates = TemplateSet(TPL)
+    templates.parse("h", '{{define "x"}}<{{.}}>{{end}}')
+    templates.parse(
+        "t", '{{tpl "{{define \\"y\\"}}{{include \\"x\\" .}}!{{end}}{{template \\"y\\" .}}" 5}}'
+    )
+    assert templates.execute("t", None) == "<5>!"
+    assert templates.lookup("y") is None
+
+
+def test_errors_of_inner_templates_carry_both_places() -> None:
+    templates = TemplateSet(TPL)
+    templates.parse("t", 'a\n {{tpl "{{len 5}}" .}}')
+    with pytest.raises(ExecutionError) as caught:
+        templates.execute("t", None)
+    assert caught.value.message == (
+        'template: t:2:3: executing "t" at <tpl "{{len 5}}" .>: error calling tpl: '
+        'template: inline:1:2: executing "inline" at <len 5>: error calling len: len of type int'
+    )
+
+
+def test_the_host_reaches_functions_with_context() -> None:
+    templates = TemplateSet(TPL)
+    templates.parse("t", "{{host}}")
+    assert templates.execute("t", None, host="here") == "here"
+
+
+def test_a_function_replaces_a_built_in_one() -> None:
+    functions = {"len": Function(lambda value: f"<{value}>", (STRING,), result=STRING)}
+    templates = TemplateSet(functions)
+    templates.parse("t", '{{len "x"}}{{or "" "y" | len}}')
+    assert templates.execute("t", None) == "<x><y>"
+
+
+def test_function_names_are_identifiers() -> None:
+    with pytest.raises(ValueError, match="not a function name"):
+        FunctionSet({"a b": Function(len, (STRING,))})
+
+
+def test_units_are_shared_by_sets_with_equal_signatures() -> None:
+    units = UnitCache()
+    texts = {"t": "{{name}}"}
+    results = []
+    for who in ("a", "b"):
+        functions = FunctionSet({"name": Function(lambda who=who: who, result=STRING)})
+        templates = TemplateSet(functions, units=units)
+        templates.parse("t", texts["t"])
+        results.append(templates.execute("t", None))
+        unit = units.get("t", texts["t"], functions)
+    assert results == ["a", "b"]
+    assert unit is units.get("elsewhere", texts["t"], functions)
+
+
+def test_other_signatures_and_modes_compile_anew() -> None:
+    units = UnitCache()
+    plain = FunctionSet({})
+    strict = FunctionSet({}, missing_key="error")
+    assert units.get("t", "{{.a}}", plain) is not units.get("t", "{{.a}}", strict)
+
+
+def test_the_cache_forgets_what_was_used_least_recently() -> None:
+    units, functions = UnitCache(characters=3000), FunctionSet({})
+    kept = units.get("t", "a" * 1000, functions)
+    gone = units.get("t", "b" * 1000, functions)
+    assert units.get("t", "a" * 1000, functions) is kept
+    units.get("t", "c" * 1000, functions)
+    assert units.get("t", "a" * 1000, functions) is kept
+    assert units.get("t", "b" * 1000, functions) is not gone
+
+
+def test_a_stored_unit_runs_and_fails_like_the_parsed_one(world: World) -> None:
+    text = '{{define "x"}}[{{.a.b}}]{{end}}{{template "x" .}}{{upper "q"}}'
+    functions = world().functions
+    stored = dump_unit(compile_unit("t", text, functions), functions)
+    loaded = load_unit(stored, text, functions)
+    assert loaded is not None
+    units = UnitCache()
+    units.put(loaded, functions)
+    templates = world(units=units)
+    templates.parse("t", text)
+    assert templates.execute("t", {"a": {"b": 1.5}}) == "[1.5]Q"
+    with pytest.raises(ExecutionError) as caught:
+        templates.execute("t", {"a": 1.0})
+    assert caught.value.message == (
+        'template: t:1:19: executing "x" at <.a.b>: can\'t evaluate field b in type interface {}'
+    )
+
+
+def test_a_stored_unit_of_another_text_or_set_is_no_hit(world: World) -> None:
+    functions = world().functions
+    stored = dump_unit(compile_unit("t", "{{1}}", functions), functions)
+    assert load_unit(stored, "{{2}}", functions) is None
+    assert load_unit(stored, "{{1}}", FunctionSet({})) is None
+    assert load_unit(b"{", "{{1}}", functions) is None
+
+
+def test_dump_works_after_a_run(world: World) -> None:
+    templates = world({"t": "{{upper .}}"}, units=UnitCache())
+    assert templates.execute("t", "a") == "A"
+    template = templates.lookup("t")
+    assert template is not None
+    again = load_unit(
+        dump_unit(template.definition.unit, templates.functions), "{{upper .}}", templates.functions
+    )
+    assert again is not None
