@@ -34,8 +34,9 @@ bench: setup ## Latency and memory of the spine, then of the embedded cluster, m
 	@$(BIN)/python benchmarks/spine.py
 	@$(BIN)/python benchmarks/drydock.py
 
-chaos: setup ## Longer fault suites: kill -9 at every stage of the story
+chaos: setup ## Longer fault suites: kill -9 at every stage of the story, and of the cluster's store
 	@TOWLINE_CHAOS=long $(BIN)/pytest tests/e2e -m e2e
+	@TOWLINE_CHAOS=long $(BIN)/pytest tests/contract/drydock_storage
 
 conformance: setup ## The API contract suite against a real kube-apiserver (builds it with Go)
 	@tools/conformance.sh

@@ -77,11 +77,16 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         namespace: Where Applications, AppProjects and Pipelines live.
         poll_seconds: Interval of the safety-net poll of each repository; 0 turns it off.
         poll_jitter_seconds: Random part added to it.
+        remote_bases: Whether kustomizations may name other repositories and files on the web, as
+            far as their project's `sourceRepos` permit.
+        allowed_hosts: Hosts of charts and remote files that may have private addresses.
     """
 
     namespace: str = "argocd"
     poll_seconds: float = 120.0
     poll_jitter_seconds: float = 60.0
+    remote_bases: bool = False
+    allowed_hosts: tuple[str, ...] = ()
 
 
 class DrydockSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

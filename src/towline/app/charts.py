@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import time
+import ipaddress
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Final
+from urllib.parse import urlsplit
 
+from towline.aio.clock import Clock
 from towline.errors import NotFoundError
 from towline.git.credentials import GitCredentials
 from towline.oci.charts import ChartCache, ChartSource
-from towline.oci.outbound import Credentials
+from towline.oci.outbound import AddressPolicy, Credentials, OutboundClient
 from towline.render.archives import ArchiveTree
 from towline.render.helm.archive import read_archive
 
@@ -26,23 +28,23 @@ class Charts:
     """Resolves and unpacks charts; implements the engine's `ChartPort`.
 
     Args:
-        source: Fetches.
         cache: Archives by digest, where workers find them.
+        policy: Where requests may go, at the moment.
         credentials: Of a repository's URL.
-        monotonic: Seconds, to know how old an answer is.
+        clock: To know how old an answer is.
     """
 
     def __init__(
         self,
-        source: ChartSource,
         cache: ChartCache,
+        policy: Callable[[], AddressPolicy],
         credentials: CredentialsFor,
-        monotonic: Callable[[], float] = time.monotonic,
+        clock: Clock,
     ) -> None:
-        self._source = source
         self._cache = cache
+        self._policy = policy
         self._credentials = credentials
-        self._monotonic = monotonic
+        self._clock = clock
         self._resolved: dict[tuple[str, str, str], tuple[float, str]] = {}
         self._trees: OrderedDict[tuple[str, str, str], ArchiveTree] = OrderedDict()
 
@@ -54,10 +56,14 @@ class Charts:
         """
         key = (url, chart, version)
         known = self._resolved.get(key)
-        if known is not None and not fresh and self._monotonic() - known[0] < _RESOLVED_SECONDS:
+        now = self._clock.monotonic()
+        if known is not None and not fresh and now - known[0] < _RESOLVED_SECONDS:
             return known[1]
-        found = await self._source.resolve(url, chart, version, credentials=await self._access(url))
-        self._resolved[key] = (self._monotonic(), found)
+        async with OutboundClient(self._policy()) as client:
+            source = ChartSource(client, cache=self._cache, plain_http=_on_this_machine(url))
+            access = await self._access(url)
+            found = await source.resolve(url, chart, version, credentials=access)
+        self._resolved[key] = (now, found)
         return found
 
     async def tree(self, url: str, chart: str, version: str) -> ArchiveTree:
@@ -69,9 +75,10 @@ class Charts:
         key = (url, chart, version)
         known = self._trees.get(key)
         if known is None:
-            fetched = await self._source.fetch(
-                url, chart, version, credentials=await self._access(url)
-            )
+            async with OutboundClient(self._policy()) as client:
+                source = ChartSource(client, cache=self._cache, plain_http=_on_this_machine(url))
+                access = await self._access(url)
+                fetched = await source.fetch(url, chart, version, credentials=access)
             known = await asyncio.to_thread(self._unpacked, fetched.data)
         self._trees[key] = known
         self._trees.move_to_end(key)
@@ -96,8 +103,16 @@ def chart_tree(data: bytes) -> ArchiveTree:
         TowlineError: It is malformed or too large.
     """
     digest = hashlib.sha256(data).hexdigest()
-    files = ((file.name, file.data) for file in read_archive(data))
-    tree = ArchiveTree(files, digest)
+    tree = ArchiveTree(((file.name, file.data) for file in read_archive(data)), digest)
     if not any(name == "Chart.yaml" for name, _, _ in tree.listdir("")):
         raise NotFoundError("the chart archive has no Chart.yaml")
     return tree
+
+
+def _on_this_machine(url: str) -> bool:
+    """Whether a registry listens on loopback, where the embedded one speaks plain HTTP."""
+    host = urlsplit(url if "://" in url else f"oci://{url}").hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from towline.app.secrets import secret_values
 from towline.git.credentials import GitCredentials
@@ -55,6 +56,13 @@ class RepositoryCredentials:
         if prefixes:
             return _credentials(max(prefixes, key=lambda data: len(data["url"])))
         return None
+
+    def hosts(self) -> frozenset[str]:
+        """Hosts of the repositories that an operator has registered."""
+        urls = [data.get("url", "") for data in self._secrets("repository")]
+        urls += [data.get("url", "") for data in self._secrets("repo-creds")]
+        parsed = (urlsplit(url if "://" in url else f"oci://{url}") for url in urls if url)
+        return frozenset(part.hostname for part in parsed if part.hostname)
 
     def _secrets(self, kind: str) -> list[dict[str, str]]:
         return [

@@ -5,17 +5,25 @@ from __future__ import annotations
 from towline.aio.clock import Clock
 from towline.aio.services import Services
 from towline.app.changes import ChangeFeed
+from towline.app.charts import Charts
 from towline.app.credentials import RepositoryCredentials
+from towline.app.decryption import DecryptionKeys
 from towline.app.facts import ClusterFactsReader
 from towline.app.folder import DataFolder
+from towline.app.foreign import ForeignFiles
 from towline.app.forge import ForgeParts
 from towline.app.observer import LineageObserver
+from towline.argo.names import APP_PROJECT
+from towline.argo.project import Project, parse_project
 from towline.controllers.application import ApplicationController, EngineSettings, engine_kind
 from towline.controllers.application.renders import Renders
 from towline.git import Git, Mirrors, parse_url
 from towline.git.aliases import resolve_alias
+from towline.kube.refs import ObjectKey
 from towline.kubeclient.cache import WatchCache
 from towline.kubeclient.client import KubeClient
+from towline.oci.charts import ChartCache
+from towline.oci.outbound import AddressPolicy
 from towline.render.cache import RenderCache
 from towline.settings import EMBEDDED, Settings
 from towline.store import Store
@@ -68,6 +76,16 @@ class Engine:
         self.workers = WorkerPool(WorkerLimits(workers=default_workers()), instance=folder.instance)
         renders = folder.folder("renders")
         self.renders = Blobs(renders / "blobs", load_key(renders / "key"))
+        archives = folder.folder("charts")
+        self.charts = Charts(ChartCache(archives), self._policy, self.credentials, clock)
+        foreign = ForeignFiles(
+            charts=self.charts,
+            repositories=self.repositories,
+            project=self._project,
+            policy=self._policy,
+            remote_bases=settings.engine.remote_bases,
+            clock=clock,
+        )
         self.applications = ApplicationController(
             client,
             self.cache,
@@ -79,8 +97,12 @@ class Engine:
                 poll_jitter=settings.engine.poll_jitter_seconds,
             ),
             observer=self.observer,
-            renders=Renders(RenderCache(store=self.renders), WorkerRenderer(self.workers)),
+            renders=Renders(
+                RenderCache(store=self.renders), WorkerRenderer(self.workers, archives), foreign
+            ),
+            charts=self.charts,
             facts=self.facts,
+            age_keys=DecryptionKeys(self.cache, settings.engine.namespace),
             canonical_url=lambda url: resolve_alias(parse_url(url), self.aliases),
         )
         self.changes = ChangeFeed(store, self.cache)
@@ -93,6 +115,17 @@ class Engine:
         services.start("lineage", self.observer.run)
         services.start("changes", self.changes.run)
         services.start("applications", self.applications.run)
+
+    def _project(self, name: str) -> Project | None:
+        found = self.cache.get(
+            ObjectKey(APP_PROJECT.group, APP_PROJECT.kind, self.settings.engine.namespace, name)
+        )
+        return parse_project(found.body()) if found is not None else None
+
+    def _policy(self) -> AddressPolicy:
+        """Private addresses: those of hosts in the settings, and of registered repositories."""
+        registered = self.credentials.hosts()
+        return AddressPolicy(hosts=frozenset(self.settings.engine.allowed_hosts) | registered)
 
     async def synced(self) -> None:
         """Returns once everything in the cluster has been listed."""

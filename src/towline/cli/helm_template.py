@@ -59,7 +59,7 @@ def run_template(
     """
     if options["kube_version"]:
         parse_kube_version(options["kube_version"], major=major)
-    engine = Engine(_environment(), major=major, clock=time.monotonic)
+    engine = Engine(local_environment(), major=major, clock=time.monotonic)
     name, reference = _name_and_chart(arguments, options, engine)
     source = _located(reference, options)
     values = gather_values(options, major)
@@ -80,7 +80,7 @@ def run_template(
     _print(rendered, release, options, out)
 
 
-def _environment() -> Environment:
+def local_environment() -> Environment:
     return Environment(now=time.time_ns, random_bytes=os.urandom, load_zone=_zone)
 
 

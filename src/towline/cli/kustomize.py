@@ -58,8 +58,11 @@ def build(folder: str, output: str, **flags: Any) -> None:
         else:
             Path(output).write_text(built.text, encoding="utf-8")
     except TowlineError as error:
-        click.echo(f"Error: {error}", err=True)
-        raise click.exceptions.Exit(1) from error
+        click.echo(f"Error: {error.message}", err=True)
+        for what in ("file", "field", "hint"):
+            if text := getattr(error, what, ""):
+                click.echo(f"{what}: {text}", err=True)
+        sys.exit(1)
 
 
 def _built(folder: str, flags: dict[str, Any]) -> Built:

@@ -161,7 +161,8 @@ class RenderCache:
     def _save(self, key: str) -> None:
         known = list(self._sources.get(key, ()))
         if self._store is not None and known:
-            newest = [_to_store(kept.result) for kept in known[:_STORED_VARIANTS]]
+            stored = [kept.result for kept in known if not kept.result.decrypted]
+            newest = [_to_store(result) for result in stored[:_STORED_VARIANTS]]
             self._store.put(key, _ENCODER.encode(newest))
 
 
@@ -176,10 +177,8 @@ def source_key(source: Mapping[str, Any]) -> str:
 
 
 def _inputs(source: FileTree | Inputs, request: RenderRequest) -> Inputs:
-    variables = build_variables(request)
-    if isinstance(source, Inputs):
-        return msgspec.structs.replace(source, variables=variables)
-    return Inputs(tree=source, variables=variables)
+    given = source if isinstance(source, Inputs) else Inputs(tree=source)
+    return msgspec.structs.replace(given, variables=build_variables(request, given.age_keys))
 
 
 def _holds(kept: _Kept, inputs: Inputs) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from towline.render.source import RenderRequest
 
 _USE: Final = re.compile(r"\$(?:(\$)|\{([^}]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
+AGE_KEYS: Final = "TOWLINE_AGE_KEYS"
+"""Stands for the keys that open encrypted files, and shows none of them."""
+
 _IDENTITY: Final = (
     "ARGOCD_APP_NAME",
     "ARGOCD_APP_NAMESPACE",
@@ -22,8 +26,8 @@ _IDENTITY: Final = (
 )
 
 
-def build_variables(request: RenderRequest) -> dict[str, str]:
-    """The variables of a render, as Argo CD names them."""
+def build_variables(request: RenderRequest, age_keys: Sequence[str] = ()) -> dict[str, str]:
+    """The variables of a render, as Argo CD names them, and which keys are at hand."""
     revision = request.revision
     return {
         "ARGOCD_APP_NAME": request.app_name,
@@ -37,6 +41,7 @@ def build_variables(request: RenderRequest) -> dict[str, str]:
         "ARGOCD_APP_SOURCE_TARGET_REVISION": str(request.source.get("targetRevision") or ""),
         "KUBE_VERSION": request.kube_version,
         "KUBE_API_VERSIONS": ",".join(request.api_versions),
+        AGE_KEYS: hashlib.sha256("\n".join(sorted(age_keys)).encode()).hexdigest()[:16],
     }
 
 

@@ -66,12 +66,17 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         refs: Other sources of the application by their `ref`.
         variables: Build variables, such as `ARGOCD_APP_REVISION`.
         foreign: What was fetched from elsewhere so far.
+        age_keys: Identities that open encrypted files, `AGE-SECRET-KEY-1...`.
     """
 
     tree: FileTree
     refs: Mapping[str, FileTree] = {}
     variables: Mapping[str, str] = {}
     foreign: Mapping[Foreign, FileTree] = {}
+    age_keys: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Inputs(tree={self.tree!r}, age_keys={len(self.age_keys)})"
 
 
 class MissingInputError(TowlineError):

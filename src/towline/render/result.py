@@ -20,6 +20,7 @@ class RenderResult(msgspec.Struct, frozen=True, eq=False):
         read: Everything that was read to get here.
         digest: Identity of the content: equal digests, equal objects.
         places: Identity of where the objects stand in the repository.
+        decrypted: Whether something in it was encrypted: it is kept in memory only.
     """
 
     manifests: tuple[Manifest, ...]
@@ -27,6 +28,7 @@ class RenderResult(msgspec.Struct, frozen=True, eq=False):
     read: tuple[Read, ...]
     digest: str
     places: str
+    decrypted: bool = False
 
 
 def result_of(manifests: list[Manifest], source_type: str, read: tuple[Read, ...]) -> RenderResult:

@@ -13,10 +13,11 @@ import msgspec
 from towline.argo.application import Source, decode, without_nulls
 from towline.errors import InputError, NotFoundError
 from towline.kube.patch.merge import apply_merge_patch
-from towline.render.environment import build_variables, note_identity
+from towline.render.environment import AGE_KEYS, build_variables, note_identity
 from towline.render.inputs import FileTree, Inputs
 from towline.render.plain import SOURCE_TYPE, render_directory
 from towline.render.result import RenderResult
+from towline.render.sops.inputs import Opened
 from towline.render.tree import RecordingTree, clean_path, join
 from towline.text.yaml import load_documents
 
@@ -62,7 +63,18 @@ def _helm(tree: RecordingTree, source: Source, request: RenderRequest) -> Render
     return render_helm(tree, source, request)
 
 
-BUILT_IN: Final[Mapping[str, Renderer]] = {SOURCE_TYPE: _plain, "Helm": _helm}
+def _kustomize(tree: RecordingTree, source: Source, request: RenderRequest) -> RenderResult:
+    # Loaded by the processes that build kustomizations only.
+    from towline.render.kustomize.source import render_kustomize  # noqa: PLC0415
+
+    return render_kustomize(tree, source, request)
+
+
+BUILT_IN: Final[Mapping[str, Renderer]] = {
+    SOURCE_TYPE: _plain,
+    "Helm": _helm,
+    "Kustomize": _kustomize,
+}
 
 
 def render_source(
@@ -84,8 +96,9 @@ def render_source(
         MissingInputError: Something from elsewhere is needed.
     """
     given = inputs if isinstance(inputs, Inputs) else Inputs(tree=inputs)
-    variables = build_variables(request)
-    recording = RecordingTree(msgspec.structs.replace(given, variables=variables))
+    variables = build_variables(request, given.age_keys)
+    opened = Opened(given)
+    recording = RecordingTree(msgspec.structs.replace(opened.inputs, variables=variables))
     source = decode(request.source, Source, at="spec.source")
     folder = clean_path(source.path, field="spec.source.path")
     names = _names(recording, folder, source.path)
@@ -99,7 +112,12 @@ def render_source(
         )
     if tool != SOURCE_TYPE:
         note_identity(recording, msgspec.to_builtins(source), variables)
-    return renderer(recording, source, request)
+    result = renderer(recording, source, request)
+    if not opened.met:
+        return result
+    # Other keys may give other manifests, so the keys belong to what was read.
+    recording.variable(AGE_KEYS)
+    return msgspec.structs.replace(result, read=recording.reads, decrypted=opened.used)
 
 
 def choose_tool(source: Source, names: set[str]) -> str:

@@ -52,6 +52,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         tree: The source's own files.
         refs: Other sources by their `ref`.
         foreign: What was fetched from elsewhere.
+        age_keys: Identities that open encrypted files.
     """
 
     number: int
@@ -59,6 +60,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     tree: Address
     refs: dict[str, Address] = {}
     foreign: list[tuple[Foreign, Address]] = []
+    age_keys: tuple[str, ...] = ()
 
 
 class Rendered(msgspec.Struct, frozen=True, tag="rendered"):
@@ -68,6 +70,7 @@ class Rendered(msgspec.Struct, frozen=True, tag="rendered"):
     source_type: str
     read: tuple[Read, ...]
     manifests: tuple[tuple[str, int, bytes], ...]
+    decrypted: bool = False
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):

@@ -109,6 +109,7 @@ class WorkerPool:
         tree: Address,
         refs: Mapping[str, Address],
         foreign: Mapping[Foreign, Address],
+        age_keys: tuple[str, ...] = (),
     ) -> RenderResult:
         """Renders in a worker; waits for a free one.
 
@@ -123,6 +124,7 @@ class WorkerPool:
             tree=tree,
             refs=dict(refs),
             foreign=list(foreign.items()),
+            age_keys=age_keys,
         )
         async with self._slots, self._worker() as worker:
             reply = await worker.ask(job, self._limits.seconds)
@@ -238,4 +240,5 @@ def _relay(chunk: bytes) -> None:
 
 def _result(reply: Rendered) -> RenderResult:
     manifests = [Manifest(orjson.loads(raw), file, line) for file, line, raw in reply.manifests]
-    return result_of(manifests, reply.source_type, reply.read)
+    result = result_of(manifests, reply.source_type, reply.read)
+    return msgspec.structs.replace(result, decrypted=reply.decrypted)

@@ -45,7 +45,7 @@ class WorkerRenderer:
         if tree is None or refs is None or foreign is None:
             return await asyncio.to_thread(render_source, inputs, request)
         try:
-            return await self._pool.render(request, tree, refs, foreign)
+            return await self._pool.render(request, tree, refs, foreign, inputs.age_keys)
         except DamagedTreeError as error:
             for name in error.trees:
                 damaged = inputs.refs[name[1:]] if name else inputs.tree

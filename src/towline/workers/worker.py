@@ -57,6 +57,7 @@ def answer(job: Job, trees: Trees, renderers: Mapping[str, Renderer]) -> Answer:
             tree=_open(trees, job, "", damaged),
             refs={name: _open(trees, job, name, damaged) for name in job.refs},
             foreign={wanted: trees.open(address) for wanted, address in job.foreign},
+            age_keys=job.age_keys,
         )
         result = render_source(inputs, job.request, renderers)
         manifests = tuple(
@@ -72,7 +73,7 @@ def answer(job: Job, trees: Trees, renderers: Mapping[str, Renderer]) -> Answer:
         _log.exception("render failed app=%s", job.request.app_name)
         text = f"rendering failed unexpectedly: {type(error).__name__}: {error}"
         return Failed(number=job.number, kind="other", message=text)
-    return Rendered(job.number, result.source_type, result.read, manifests)
+    return Rendered(job.number, result.source_type, result.read, manifests, result.decrypted)
 
 
 def leave_network() -> bool:

@@ -14,7 +14,7 @@ from peers.recording import (
     Talk,
 )
 
-from scenarios.objects import definition
+from scenarios.objects import definition, serve
 from towline.argo.crds import crds as argo_crds
 from towline.pipeline.crds import crds as pipeline_crds
 
@@ -87,24 +87,6 @@ _COLUMNS = [
 ]
 
 
-def _settled(talk: Talk, body: dict[str, Any]) -> None:
-    """Creates a definition and waits until objects of it are served."""
-    name, spec = body["metadata"]["name"], body["spec"]
-    made = talk.quiet("POST", _CRDS, body)
-    assert made.status == 201, made.body
-    version = spec["versions"][-1]["name"]
-    for _ in range(200):
-        conditions = talk.quiet("GET", f"{_CRDS}/{name}").body.get("status", {}).get("conditions")
-        settled = any(
-            each["type"] == "Established" and each["status"] == "True" for each in conditions or ()
-        )
-        path = f"/apis/{spec['group']}/{version}/{spec['names']['plural']}"
-        if settled and talk.quiet("GET", path).status == 200:
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"{name} is not served")
-
-
 def definitions(talk: Talk) -> None:
     body = definition(
         "defs.example.com",
@@ -119,7 +101,7 @@ def definitions(talk: Talk) -> None:
     talk.ask(
         "dry run", "POST", f"{_CRDS}?dryRun=All", body, view=lambda made: {**made, "status": None}
     )
-    _settled(talk, body)
+    serve(talk, body)
     talk.ask("get", "GET", f"{_CRDS}/widgets.defs.example.com")
     talk.ask("group", "GET", "/apis/defs.example.com")
     talk.ask("resources", "GET", "/apis/defs.example.com/v1")
@@ -267,7 +249,7 @@ def objects(talk: Talk) -> None:
         },
         additionalPrinterColumns=_COLUMNS,
     )
-    _settled(talk, body)
+    serve(talk, body)
     path = talk.path("objs.example.com/v1/widgets")
 
     def widget(called: str, **spec: Any) -> dict[str, Any]:
@@ -385,7 +367,7 @@ def objects(talk: Talk) -> None:
 
 def applied_objects(talk: Talk) -> None:
     body = definition("ssa.example.com", "widgets", "Widget", _SCHEMA, subresources={"status": {}})
-    _settled(talk, body)
+    serve(talk, body)
     path = talk.path("ssa.example.com/v1/widgets", "a")
 
     def apply(step: str, manager: str, spec: Any, query: str = "", **more: Any) -> None:
@@ -467,7 +449,7 @@ def own_kinds(talk: Talk) -> None:
     """The product's own definitions are accepted by the real server, and served alike."""
     for body in (*argo_crds(), *pipeline_crds()):
         name = body["metadata"]["name"]
-        _settled(talk, body)
+        serve(talk, body)
         spec = body["spec"]
         talk.ask(f"definition {name}", "GET", f"{_CRDS}/{name}")
         version = spec["versions"][0]["name"]
@@ -538,7 +520,7 @@ def own_kinds(talk: Talk) -> None:
 
 def removed_definitions(talk: Talk) -> None:
     body = definition("gone.example.com", "widgets", "Widget", _OBJECT)
-    _settled(talk, body)
+    serve(talk, body)
     path = talk.path("gone.example.com/v1/widgets")
     talk.quiet(
         "POST",

@@ -1,8 +1,11 @@
-"""Small valid objects to start from."""
+"""Small valid objects to start from, and kinds of one's own."""
 
 from __future__ import annotations
 
+import time
 from typing import Any
+
+from peers.recording import Talk
 
 Obj = dict[str, Any]
 
@@ -84,3 +87,24 @@ def definition(group: str, plural: str, kind: str, schema: Obj, **version: Any) 
             ],
         },
     }
+
+
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+def serve(talk: Talk, body: dict[str, Any]) -> None:
+    """Creates a definition and waits until objects of it are served."""
+    name, spec = body["metadata"]["name"], body["spec"]
+    made = talk.quiet("POST", CRDS, body)
+    assert made.status == 201, made.body
+    version = spec["versions"][-1]["name"]
+    for _ in range(200):
+        conditions = talk.quiet("GET", f"{CRDS}/{name}").body.get("status", {}).get("conditions")
+        settled = any(
+            each["type"] == "Established" and each["status"] == "True" for each in conditions or ()
+        )
+        path = f"/apis/{spec['group']}/{version}/{spec['names']['plural']}"
+        if settled and talk.quiet("GET", path).status == 200:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{name} is not served")

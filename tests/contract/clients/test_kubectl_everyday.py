@@ -134,7 +134,7 @@ def test_patches_of_three_types_and_of_the_status(ctl: Any) -> None:
     assert "patched" in scaled
     wrong = '[{"op":"test","path":"/kind","value":"X"}]'
     refused = ctl.refused("patch", "deploy", "web", "--type=json", "-p", wrong)
-    assert "testing value /kind failed" in refused
+    assert "the server rejected our request due to an error in our request" in refused
 
 
 def test_labels_of_many_objects_and_overwrites(ctl: Any) -> None:

@@ -12,8 +12,12 @@ from pathlib import Path
 import pytest
 
 from towline.errors import DeniedError, InputError, NotFoundError, SettingsError
+from towline.render.cache import RenderCache
+from towline.render.inputs import Inputs
+from towline.render.sops.age import age_unwrapper
 from towline.render.sops.decrypt import decrypt_file
-from towline.render.sops.tree import DecryptingTree, age_unwrapper
+from towline.render.sops.tree import DecryptingTree
+from towline.render.source import RenderRequest
 
 FILES = Path(__file__).parent / "sops_files"
 OPEN = age_unwrapper([(FILES / "key.txt").read_text().strip()])
@@ -149,3 +153,45 @@ def test_a_tree_leaves_other_files_alone() -> None:
     tree = DecryptingTree(One(b"a: 1\n"), OPEN)
     assert tree.read("a.yaml") == b"a: 1\n"
     assert not tree.used
+
+
+class Folder:
+    """A folder `app` of one file, and a store that remembers what it was given."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self.kept: dict[str, bytes] = {}
+
+    def listdir(self, path: str) -> list[tuple[str, bool, str]]:
+        return [("a.yaml", False, "1")] if path == "app" else [("app", True, "2")]
+
+    def read(self, path: str) -> bytes:
+        return self._content
+
+    def oid(self, path: str) -> str:
+        return "1"
+
+    def get(self, key: str) -> bytes | None:
+        return self.kept.get(key)
+
+    def put(self, key: str, value: bytes) -> None:
+        self.kept[key] = value
+
+
+def test_applications_get_decrypted_secrets_which_are_never_stored() -> None:
+    folder = Folder((FILES / "a.enc.yaml").read_bytes())
+    cache = RenderCache(store=folder)
+    request = RenderRequest(
+        source={"repoURL": "u", "path": "app"}, app_name="x", namespace="n", revision="1" * 40
+    )
+    locked = cache.render(Inputs(tree=folder), request)
+    assert "ENC[AES256_GCM" in str(locked.manifests[0].object)
+    key = (FILES / "key.txt").read_text().strip()
+    opened = cache.render(Inputs(tree=folder, age_keys=(key,)), request)
+    assert [manifest.object for manifest in opened.manifests] == [SECRET, CONFIG]
+    assert opened.decrypted
+    assert not any(b"s3cr3t" in value for value in folder.kept.values())
+    assert cache.render(Inputs(tree=folder, age_keys=(key,)), request) is opened
+    assert cache.render(Inputs(tree=folder), request) is locked
+    assert key not in repr(Inputs(tree=folder, age_keys=(key,)))
+    assert key not in str(opened.read)

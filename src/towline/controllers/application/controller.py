@@ -87,6 +87,7 @@ class ApplicationController:
         renders: Renders manifests and remembers them.
         charts: Chart repositories and registries.
         facts: What templates may know of the cluster.
+        age_keys: Identities that open encrypted files, by project.
         schemas: Schemas of built-in kinds.
         canonical_url: Maps a repository URL to the one under which pushes to it are announced.
     """
@@ -104,6 +105,7 @@ class ApplicationController:
         renders: Renders | None = None,
         charts: ChartPort | None = None,
         facts: ClusterFacts | None = None,
+        age_keys: Callable[[str], tuple[str, ...]] = lambda _: (),
         schemas: Schemas | None = None,
         canonical_url: Callable[[str], str] = str,
     ) -> None:
@@ -125,6 +127,7 @@ class ApplicationController:
             charts=charts,
             renders=renders or Renders(RenderCache()),
             facts=facts,
+            age_keys=age_keys,
             clock=clock,
             namespace=namespace,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from towline.aio.clock import Clock
@@ -14,6 +14,7 @@ from towline.controllers.application.memory import Memory, Rendered
 from towline.controllers.application.ports import ChartPort, ClusterFacts, RepositoryPort
 from towline.controllers.application.renders import Renders
 from towline.errors import InputError, TowlineError, TransientError
+from towline.render.environment import build_variables
 from towline.render.inputs import FileTree, Inputs
 from towline.render.result import RenderResult, combined
 from towline.render.source import RenderRequest
@@ -29,6 +30,7 @@ class SourceReader:
         charts: Chart repositories and registries, if there are any.
         renders: Renders, and remembers what was rendered.
         facts: What templates may know of the cluster.
+        age_keys: Identities that open encrypted files, by project.
         clock: To tell which knowledge of the remote is newer.
         namespace: The control namespace.
     """
@@ -40,6 +42,7 @@ class SourceReader:
         charts: ChartPort | None,
         renders: Renders,
         facts: ClusterFacts | None,
+        age_keys: Callable[[str], tuple[str, ...]],
         clock: Clock,
         namespace: str,
     ) -> None:
@@ -47,6 +50,7 @@ class SourceReader:
         self._charts = charts
         self._renders = renders
         self._facts = facts
+        self._age_keys = age_keys
         self._clock = clock
         self._namespace = namespace
 
@@ -106,12 +110,8 @@ class SourceReader:
         requests = [
             self._request(app, *item) for item in zip(pinned.sources, pinned.revisions, strict=True)
         ]
-        asked = content_digest(
-            [
-                [r.app_name, r.namespace, r.project, r.kube_version, r.api_versions]
-                for r in requests[:1]
-            ]
-        )
+        keys = self._age_keys(app.spec.project)
+        asked = content_digest([build_variables(request, keys) for request in requests[:1]])
         known = memory.rendered
         if known and not fresh and (known.pinned, known.asked) == (pinned, asked):
             return known
@@ -125,7 +125,7 @@ class SourceReader:
             if app.several and not request.source.get("path") and not request.source.get("chart"):
                 results.append(None)  # only there to be referred to
                 continue
-            inputs = Inputs(tree=tree, refs=refs)
+            inputs = Inputs(tree=tree, refs=refs, age_keys=keys)
             results.append(await self._renders.render(inputs, request, fresh=fresh))
         rendered = Rendered(
             pinned,

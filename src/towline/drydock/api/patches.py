@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from towline.drydock.api.json_patches import apply_leniently, check_json_patch
 from towline.drydock.refusals import bad_request
 from towline.drydock.registry import ServedKind
-from towline.kube.patch.jsonpatch import apply_json_patch
 from towline.kube.patch.merge import apply_merge_patch
 from towline.kube.patch.strategic import apply_strategic_patch
 from towline.kube.schema.node import SchemaNode
@@ -19,7 +19,6 @@ JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
-MAX_OPERATIONS = 10_000
 
 
 def check_type(kind: ServedKind, media: str) -> None:
@@ -52,15 +51,8 @@ def editor(media: str, patch: Any, schema: SchemaNode | None) -> Callable[[Obj],
         ApiError: BadRequest or RequestEntityTooLarge, the patch is not one.
     """
     if media == JSON_PATCH:
-        if not isinstance(patch, list):
-            raise bad_request("error decoding patch: a JSON patch is a list of operations")
-        if len(patch) > MAX_OPERATIONS:
-            raise ApiError(
-                "The allowed maximum operations in a JSON patch is"
-                f" {MAX_OPERATIONS}, got {len(patch)}",
-                reason="RequestEntityTooLarge",
-            )
-        return lambda obj: _object(apply_json_patch(obj, patch))
+        operations = check_json_patch(patch)
+        return lambda obj: _object(apply_leniently(obj, operations))
     if not isinstance(patch, dict):
         raise bad_request("error decoding patch: a merge patch is an object")
     if media == MERGE_PATCH:

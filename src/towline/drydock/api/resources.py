@@ -43,7 +43,15 @@ Obj = dict[str, Any]
 
 _WRITABLE_PARTS = ("status", "scale", "finalize", "ephemeralcontainers", "resize", "approval")
 # Deleting one of these answers with its last state, not only with a Status.
-_SHOWN_WHEN_DELETED = (GroupResource("", "pods"), GroupResource("", "services"))
+_SHOWN_WHEN_DELETED = (
+    GroupResource("", "pods"),
+    GroupResource("", "resourcequotas"),
+    GroupResource("", "serviceaccounts"),
+    GroupResource("", "services"),
+    GroupResource("storage.k8s.io", "csidrivers"),
+    GroupResource("storage.k8s.io", "csinodes"),
+    GroupResource("storage.k8s.io", "storageclasses"),
+)
 UPGRADED = ("exec", "attach", "portforward")
 """Parts of pods that are spoken with over a WebSocket."""
 

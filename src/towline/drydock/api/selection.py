@@ -114,6 +114,8 @@ def _known(kind: ServedKind, path: str) -> str:
     own = _FIELDS.get(kind.resource, frozenset(kind.selectable))
     if path in own:
         return path
+    if kind.gvk.kind == "Job" and not kind.custom:
+        raise bad_request(f'field label "{path}" not supported for Job')
     if own or kind.custom:
         raise bad_request(f"field label not supported: {path}")
     raise bad_request(

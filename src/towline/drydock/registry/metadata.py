@@ -164,7 +164,7 @@ def problems(kind: ServedKind, obj: Obj, old: Obj | None) -> list[FieldError]:
     if old is None:
         found += _name_problems(kind, meta)
     found += _owner_problems(meta)
-    if not kind.custom:
+    if not kind.custom and kind.resource != strategy.CUSTOM_RESOURCE_DEFINITIONS:
         found += _finalizer_name_problems(meta)
     if old is not None and old["metadata"].get("deletionTimestamp"):
         found += _finalizer_problems(meta, old["metadata"])

@@ -33,7 +33,7 @@ def scale_of(kind: ServedKind, obj: Obj) -> Obj:
         "status": {"replicas": _read(obj, paths.get("statusReplicasPath", "")) or 0},
     }
     replicas = _read(obj, paths.get("specReplicasPath", ""))
-    if replicas is not None:
+    if replicas:
         scale["spec"]["replicas"] = replicas
     selector = _selector(kind, obj, paths.get("labelSelectorPath", ""))
     if selector:

@@ -19,6 +19,8 @@ STORAGE_CLASSES = GroupResource("storage.k8s.io", "storageclasses")
 JOBS = GroupResource("batch", "jobs")
 CUSTOM_RESOURCE_DEFINITIONS = GroupResource("apiextensions.k8s.io", "customresourcedefinitions")
 
+ENDPOINT_SLICES = GroupResource("discovery.k8s.io", "endpointslices")
+
 _GENERATION = frozenset(
     {
         PODS,
@@ -51,7 +53,7 @@ _GENERATION = frozenset(
 # What the generation counts of kinds that have no specification.
 _COUNTED_BESIDE_SPEC = {
     GroupResource("", "podtemplates"): ("template",),
-    GroupResource("discovery.k8s.io", "endpointslices"): ("addressType", "endpoints", "ports"),
+    ENDPOINT_SLICES: ("addressType", "endpoints", "ports"),
     GroupResource("admissionregistration.k8s.io", "mutatingwebhookconfigurations"): ("webhooks",),
     GroupResource("admissionregistration.k8s.io", "validatingwebhookconfigurations"): ("webhooks",),
 }
@@ -131,6 +133,8 @@ def spec_changed(kind: ServedKind, old: dict[str, Any], new: dict[str, Any]) -> 
         counted = _COUNTED_BESIDE_SPEC.get(kind.resource, ("spec",))
         if any(old.get(name) != new.get(name) for name in counted):
             return True
+        if kind.resource == ENDPOINT_SLICES:
+            return _said(old) != _said(new)
         # A Deployment counts its annotations as well: its ReplicaSets carry copies of them.
         return kind.resource == DEPLOYMENTS and _annotations(old) != _annotations(new)
     outside = {"metadata", "apiVersion", "kind"}
@@ -138,6 +142,13 @@ def spec_changed(kind: ServedKind, old: dict[str, Any], new: dict[str, Any]) -> 
         outside.add("status")
     names = (old.keys() | new.keys()) - outside
     return any(old.get(name) != new.get(name) for name in names)
+
+
+def _said(obj: dict[str, Any]) -> dict[str, Any]:
+    """The metadata that callers write."""
+    meta = obj.get("metadata") or {}
+    kept = ("managedFields", "resourceVersion", "generation")
+    return {name: value for name, value in meta.items() if name not in kept}
 
 
 def _annotations(obj: dict[str, Any]) -> Any:

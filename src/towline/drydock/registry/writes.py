@@ -245,7 +245,7 @@ class Writes:
         )
         tracked = self._tracked(kind, old, shaped.obj, options, subresource)
         admitted = self._admit_update(kind, old, tracked, subresource)
-        return self._store_update(kind, live, admitted, options, shaped.warnings)
+        return self._store_update(kind, live, admitted, options, shaped.warnings, subresource)
 
     def bind(self, target: Target, edit: Callable[[Obj], Obj], options: WriteOptions) -> Staged:
         """Writes specification and status of a pod at once, as binding it to a node does.
@@ -275,10 +275,12 @@ class Writes:
         new: Obj,
         options: WriteOptions,
         warnings: tuple[str, ...],
+        subresource: str = "",
     ) -> Staged:
         old = versions.to_served(kind, live.obj)
         meta = new["metadata"]
-        if strategy.has_generation(kind) and strategy.spec_changed(kind, old, new):
+        counted = strategy.has_generation(kind) and subresource != "status"
+        if counted and strategy.spec_changed(kind, old, new):
             new = {
                 **new,
                 "metadata": {**meta, "generation": int(old["metadata"].get("generation") or 0) + 1},
@@ -333,7 +335,9 @@ class Writes:
             kind, old, parts.writable_part(kind, old, {**merged, "metadata": checked}, subresource)
         )
         completed = self._admit_update(kind, old, pipeline.complete(kind, merged), subresource)
-        return self._store_update(kind, live, completed, options, options.strict_problems)
+        return self._store_update(
+            kind, live, completed, options, options.strict_problems, subresource
+        )
 
     def _check_config(self, target: Target, config: Any) -> None:
         kind, name = target.kind, target.name

@@ -41,7 +41,6 @@ from towline.kube.cel.types import (
     unwrapped,
 )
 
-
 _DOUBTFUL = frozenset({"dyn", "param", "error", "null"})
 
 

@@ -20,6 +20,7 @@ from towline.kube.cel.values import (
     Duration,
     Timestamp,
     TypeValue,
+    UInt,
     Value,
     is_list,
     type_name,
@@ -122,8 +123,7 @@ def _verb(char: str) -> _Verb:
     verb = _VERBS.get(char)
     if verb is None:
         raise EvaluationError(
-            "could not parse formatting clause: unrecognized formatting clause"
-            f' "{char}"'
+            f'could not parse formatting clause: unrecognized formatting clause "{char}"'
         )
     return verb
 
@@ -148,29 +148,27 @@ def _unfit(verb: _Verb, given: str) -> str:
 
 
 def _string(value: Value, _: int) -> str | None:
-    match value:
-        case str():
-            return value
-        case bytes():
-            return value.decode(errors="replace")
-        case None:
-            return "null"
-        case bool():
-            return "true" if value else "false"
-        case int():
-            return str(int(value))
-        case float():
-            return general(value)
-        case Timestamp():
-            return show_timestamp(value)
-        case Duration():
-            return show_duration(value)
-        case TypeValue():
-            return value.name
-        case Mapping():
-            pairs = sorted((_inside(key), _inside(value[key])) for key in value)
-            return "{" + ", ".join(f"{key}:{shown}" for key, shown in pairs) + "}"
+    printed = _PRINTERS.get(type(value))
+    if printed is not None:
+        return printed(value)
+    if isinstance(value, Mapping):
+        pairs = sorted((_inside(key), _inside(value[key])) for key in value)
+        return "{" + ", ".join(f"{key}:{shown}" for key, shown in pairs) + "}"
     return "[" + ", ".join(map(_inside, value)) + "]" if is_list(value) else None
+
+
+_PRINTERS: Mapping[type, Callable[[Value], str]] = {
+    str: str,
+    bytes: lambda value: str(value.decode(errors="replace")),
+    type(None): lambda _: "null",
+    bool: lambda value: "true" if value else "false",
+    int: str,
+    UInt: lambda value: str(int(value)),
+    float: general,
+    Timestamp: show_timestamp,
+    Duration: show_duration,
+    TypeValue: lambda value: str(value.name),
+}
 
 
 def _inside(value: Value) -> str:
@@ -229,7 +227,9 @@ def _upper_hex(value: Value, precision: int) -> str | None:
     return None if shown is None else shown.upper()
 
 
-_STRING_TAKES = "strings, bools, bytes, ints, doubles, maps, lists, types, durations, and timestamps"
+_STRING_TAKES = (
+    "strings, bools, bytes, ints, doubles, maps, lists, types, durations, and timestamps"
+)
 _HEX_TAKES = "integers, byte buffers, and strings"
 _INTEGERS = frozenset({"int", "uint"})
 _DOUBLES = frozenset({"double"})

@@ -17,7 +17,7 @@ import msgspec
 from towline.errors import InputError, LimitError, TowlineError
 
 _DOT, _CARET = ".", "^"
-_WIDE_DOT, _WIDE_CARET = "．", "＾"
+_WIDE_DOT, _WIDE_CARET = "\uff0e", "\uff3e"
 
 
 class Issue(msgspec.Struct, frozen=True):

@@ -66,7 +66,7 @@ _WORDS = re.compile(
       (?P<space>[ \t\r\n\f]+|//[^\n]*)
     | (?P<bytes>[bB](?:{_QUOTED}))
     | (?P<string>{_QUOTED})
-    | (?P<double>[0-9]+\.[0-9]+(?:[eE][+-]?[0-9]+)?|[0-9]+[eE][+-]?[0-9]+|\.[0-9]+(?:[eE][+-]?[0-9]+)?)
+    | (?P<double>[0-9]*\.[0-9]+(?:[eE][+-]?[0-9]+)?|[0-9]+[eE][+-]?[0-9]+)
     | (?P<uint>0x[0-9a-fA-F]+[uU]|[0-9]+[uU])
     | (?P<int>0x[0-9a-fA-F]+|[0-9]+)
     | (?P<ident>[A-Za-z_][A-Za-z0-9_]*)
@@ -140,7 +140,7 @@ def _character(match: re.Match[str]) -> str:
 
 
 def unquote_bytes(text: str) -> bytes:
-    """The value of a bytes literal; `\\x` and octal escapes are bytes, not characters.
+    """The value of a bytes literal; hexadecimal and octal escapes are bytes, not characters.
 
     Raises:
         ValueError: An escape names no byte.

@@ -11,12 +11,11 @@ from towline.kube.cel.moments import read_duration, read_timestamp
 from towline.kube.cel.patterns import PatternError, compiled
 from towline.kube.cel.tree import (
     Call,
-    Comprehension,
     ListLiteral,
     Literal,
     MapLiteral,
     Node,
-    Select,
+    each_below,
 )
 from towline.kube.cel.types import CelType
 from towline.kube.cel.values import UInt
@@ -78,23 +77,7 @@ def walk(node: Node) -> Iterator[tuple[Node, bool]]:
         each, formatted = pending.pop()
         yield each, formatted
         inside = formatted or (isinstance(each, Call) and each.function == "format")
-        pending.extend((below, inside) for below in _below(each))
-
-
-def _below(node: Node) -> tuple[Node, ...]:
-    match node:
-        case Select():
-            return (node.operand,)
-        case Call():
-            return node.args if node.target is None else (node.target, *node.args)
-        case ListLiteral():
-            return node.items
-        case MapLiteral():
-            return tuple(part for entry in node.entries for part in (entry.key, entry.value))
-        case Comprehension():
-            return (node.range, node.init, node.condition, node.step, node.result)
-        case _:
-            return ()
+        pending.extend((below, inside) for below in each_below(each))
 
 
 def _problems(call: Call) -> Iterator[Issue]:

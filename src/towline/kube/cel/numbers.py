@@ -80,11 +80,11 @@ def fixed(value: float, precision: int) -> str:
 
 
 def scientific(value: float, precision: int) -> str:
-    """With that many decimals and a power of ten such as `1.5×10⁰⁴`."""
+    """With that many decimals and a power of ten such as 1.5 times 10 to the 4th."""
     if not math.isfinite(value):
         return fixed(value, precision)
     mantissa, _, exponent = f"{value:.{precision}e}".partition("e")
-    return f"{mantissa}×10{exponent.removeprefix('+').translate(_SUPERSCRIPTS)}"
+    return f"{mantissa}\u00d710{exponent.removeprefix('+').translate(_SUPERSCRIPTS)}"
 
 
 ESCAPES = {

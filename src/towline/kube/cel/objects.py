@@ -7,6 +7,7 @@ from typing import Any, overload
 
 from towline.kube.cel.issues import EvaluationError
 from towline.kube.cel.schemas import Shape, scalar
+from towline.kube.cel.types import DYN
 from towline.kube.cel.values import Opaque, Typed, Value, equal, is_list
 
 
@@ -34,12 +35,16 @@ def value_of(data: Any, shape: Shape) -> Value:
 def _expect(data: Any, kind: type, said: str, type_: str) -> Any:
     if isinstance(data, kind):
         return data
-    raise EvaluationError(f"invalid data, expected {said} for the provided schema with type={type_}")
+    raise EvaluationError(
+        f"invalid data, expected {said} for the provided schema with type={type_}"
+    )
+
+
+_NOTHING = Shape(DYN, "object")
 
 
 def _below(shape: Shape) -> Shape:
-    assert shape.below is not None
-    return shape.below
+    return shape.below or _NOTHING
 
 
 class MapValue(Typed, Mapping[str, Value]):

@@ -19,23 +19,29 @@ from towline.kube.cel.tree import (
     MessageLiteral,
     Node,
     Select,
+    depth,
     qualified_name,
 )
 
 MAX_SIZE = 100_000
-MAX_DEPTH = 120
-_RELATIONS = {
-    "<": "_<_",
-    "<=": "_<=_",
-    ">": "_>_",
-    ">=": "_>=_",
-    "==": "_==_",
-    "!=": "_!=_",
-    "in": "@in",
+MAX_NESTING = 50
+MAX_DEPTH = 150
+_OPERATORS = {
+    "<": (0, "_<_"),
+    "<=": (0, "_<=_"),
+    ">": (0, "_>_"),
+    ">=": (0, "_>=_"),
+    "==": (0, "_==_"),
+    "!=": (0, "_!=_"),
+    "in": (0, "@in"),
+    "+": (1, "_+_"),
+    "-": (1, "_-_"),
+    "*": (2, "_*_"),
+    "/": (2, "_/_"),
+    "%": (2, "_%_"),
 }
-_SUMS = {"+": "_+_", "-": "_-_"}
-_PRODUCTS = {"*": "_*_", "/": "_/_", "%": "_%_"}
-_LEVELS = (_RELATIONS, _SUMS, _PRODUCTS)
+"""How tightly operators bind, and their functions."""
+
 _STARTS = (
     "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING,"
     " BYTES, IDENTIFIER}"
@@ -57,6 +63,8 @@ def parse(source: str) -> Node:
         tree = parser.whole()
     except _SyntaxError as error:
         raise CompileError(source, [*issues, error.issue]) from error
+    if not issues and depth(tree) > MAX_DEPTH:
+        issues.append(Issue(-1, f"expression recursion limit exceeded: {MAX_DEPTH}"))
     if issues:
         raise CompileError(source, issues)
     return tree
@@ -100,9 +108,7 @@ class _Parser:
         names = {"ident": "IDENTIFIER", "escaped": "ESC_IDENTIFIER", "end": "<EOF>"}
         shown = [names.get(kind, f"'{kind}'") for kind in (*kinds, *also)]
         if len(shown) == 1 and token.kind == "end":
-            raise _SyntaxError(
-                token.offset, f"Syntax error: missing {shown[0]} at '{token.text}'"
-            )
+            raise _SyntaxError(token.offset, f"Syntax error: missing {shown[0]} at '{token.text}'")
         expected = shown[0] if len(shown) == 1 else "{" + ", ".join(shown) + "}"
         raise _SyntaxError(
             token.offset,
@@ -124,8 +130,8 @@ class _Parser:
 
     def _expression(self) -> Node:
         self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise _SyntaxError(-1, f"expression recursion limit exceeded: {MAX_DEPTH}")
+        if self._depth > MAX_NESTING:
+            raise _SyntaxError(-1, f"expression recursion limit exceeded: {MAX_NESTING}")
         condition = self._logical("||", "_||_")
         question = self._take("?")
         if question is not None:
@@ -148,17 +154,16 @@ class _Parser:
         return self._logical("&&", "_&&_") if sign == "||" else self._binary(0)
 
     def _binary(self, level: int) -> Node:
-        if level == len(_LEVELS):
-            return self._unary()
-        left = self._binary(level + 1)
-        length = 0
-        while (function := _LEVELS[level].get(self._token.kind)) is not None:
-            length += 1
-            if length > MAX_DEPTH:
-                raise _SyntaxError(-1, f"expression recursion limit exceeded: {MAX_DEPTH}")
-            at = self._next().offset
-            left = Call(at=at, function=function, args=(left, self._binary(level + 1)))
-        return left
+        """Operators that bind at least as tightly as a level, by precedence climbing."""
+        left = self._unary()
+        while True:
+            token = self._token
+            found = _OPERATORS.get(token.kind)
+            if found is None or found[0] < level:
+                return left
+            self._next()
+            right = self._binary(found[0] + 1)
+            left = Call(at=token.offset, function=found[1], args=(left, right))
 
     def _unary(self) -> Node:
         first = self._token
@@ -177,11 +182,7 @@ class _Parser:
 
     def _member(self) -> Node:
         node = self._primary()
-        length = 0
         while self._token.kind in {".", "["}:
-            length += 1
-            if length > MAX_DEPTH:
-                raise _SyntaxError(-1, f"expression recursion limit exceeded: {MAX_DEPTH}")
             sign = self._next()
             node = self._field(node, sign) if sign.kind == "." else self._index(node, sign)
         return node

@@ -109,8 +109,7 @@ class _Planner:
 
         def run(frame: Frame) -> Value:
             frame.cost += 1
-            variables = frame.variables
-            return variables[name] if name in variables else known
+            return frame.variables.get(name, known)
 
         return run
 
@@ -345,7 +344,7 @@ def _optional_field(operand: Step, field: str) -> Step:
 
 
 def _logical(left: Step, right: Step, *, settled: bool) -> Step:
-    """`&&` (settled by false) and `||` (settled by true): a settled side hides the other's error."""
+    """`&&` (settled by false) and `||` (by true): a settled side hides the other's error."""
 
     def side(step: Step, frame: Frame) -> tuple[bool, EvaluationError | None]:
         try:

@@ -25,8 +25,6 @@ _HOST_TYPES = (
 _TYPES: Mapping[str, CelType] = {**TYPE_NAMES, **{name: opaque(name) for name in _HOST_TYPES}}
 
 
-
-
 class Program(msgspec.Struct, frozen=True, eq=False):
     """A compiled expression.
 

@@ -118,9 +118,7 @@ def _node(rules: Raw, raw: Raw, shape: Shape | None, *, resource: bool) -> RuleN
     compiled = compile_node(rules, raw, shape, resource=resource)
     properties = _properties(rules, raw, shape)
     items = _below(rules.get("items"), raw.get("items"), shape)
-    additional = _below(
-        rules.get("additionalProperties"), raw.get("additionalProperties"), shape
-    )
+    additional = _below(rules.get("additionalProperties"), raw.get("additionalProperties"), shape)
     parts = (
         _node(part, raw, shape, resource=resource)
         for part in rules.get("allOf") or ()

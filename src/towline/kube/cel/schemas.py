@@ -94,7 +94,7 @@ def is_resource(raw: Raw) -> bool:
     return bool(raw.get("x-kubernetes-embedded-resource"))
 
 
-def _list_shape(raw: Raw, name: str, nullable: bool) -> Shape | None:  # noqa: FBT001
+def _list_shape(raw: Raw, name: str, nullable: bool) -> Shape | None:
     items = raw.get("items")
     if not isinstance(items, Mapping):
         return None
@@ -111,7 +111,7 @@ def _list_shape(raw: Raw, name: str, nullable: bool) -> Shape | None:  # noqa: F
     )
 
 
-def _object_shape(raw: Raw, name: str, nullable: bool) -> Shape | None:  # noqa: FBT001
+def _object_shape(raw: Raw, name: str, nullable: bool) -> Shape | None:
     additional = raw.get("additionalProperties")
     if isinstance(additional, Mapping):
         below = shape_of(additional, f"{name}.@elem", resource=is_resource(additional))
@@ -137,7 +137,7 @@ _FORMATS: Mapping[str, tuple[CelType, str]] = {
 }
 
 
-def _string_shape(raw: Raw, nullable: bool) -> Shape:  # noqa: FBT001
+def _string_shape(raw: Raw, nullable: bool) -> Shape:
     type_, kind = _FORMATS.get(raw.get("format") or "", (types.STRING, "string"))
     return Shape(type_, kind, nullable)
 

@@ -108,3 +108,33 @@ def qualified_name(node: Node) -> str:
         return ""
     parts.append(node.name)
     return ".".join(reversed(parts))
+
+
+def each_below(node: Node) -> tuple[Node, ...]:
+    """The nodes right below a node."""
+    match node:
+        case Select():
+            return (node.operand,)
+        case Call():
+            return node.args if node.target is None else (node.target, *node.args)
+        case ListLiteral():
+            return node.items
+        case MapLiteral():
+            return tuple(part for entry in node.entries for part in (entry.key, entry.value))
+        case MessageLiteral():
+            return tuple(value for _, value in node.fields)
+        case Comprehension():
+            return (node.range, node.init, node.condition, node.step, node.result)
+        case _:
+            return ()
+
+
+def depth(node: Node) -> int:
+    """How many nodes stand one below another."""
+    deepest = 0
+    pending = [(node, 1)]
+    while pending:
+        each, level = pending.pop()
+        deepest = max(deepest, level)
+        pending.extend((below, level + 1) for below in each_below(each))
+    return deepest

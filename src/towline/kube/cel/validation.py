@@ -7,6 +7,7 @@ fail, and then is a warning. One budget holds for the whole object.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -65,10 +66,8 @@ def check_rules(
     """
     run = _Run(budget)
     ratchet = _Ratchet(correlation, None)
-    try:
+    with suppress(_StoppedError):
         run.node(rules, "", obj, _ABSENT if old is None else old, ratchet)
-    except _StoppedError:
-        pass
     return Verdict(tuple(run.errors), tuple(run.warnings))
 
 
@@ -102,6 +101,15 @@ class _Ratchet(msgspec.Struct, frozen=True):
         if self.current is None:
             return self
         return _Ratchet(self.current.index(position), self.current)
+
+
+class _Place(msgspec.Struct, frozen=True):
+    """Where a rule is run: the schema, the path, the data, and the stored counterpart."""
+
+    node: RuleNode
+    where: str
+    data: Any
+    ratchet: _Ratchet
 
 
 class _Run:
@@ -148,24 +156,17 @@ class _Run:
                 if rule.uses_old and old is _ABSENT and not rule.optional_old:
                     continue
                 variables = {"self": value, "oldSelf": _old_value(rule, before)}
-                self._rule(rule, node, where, data, variables, ratchet)
+                self._rule(rule, _Place(node, where, data, ratchet), variables)
 
-    def _rule(
-        self,
-        rule: Rule,
-        node: RuleNode,
-        where: str,
-        data: Any,
-        variables: dict[str, Value],
-        ratchet: _Ratchet,
-    ) -> None:
+    def _rule(self, rule: Rule, place: _Place, variables: dict[str, Value]) -> None:
+        node, where = place.node, place.where
         holds = self._evaluated(rule, node, where, variables)
         if holds is None or holds is True:
             return
         detail = self._message(rule, where, node, variables)
         at = _joined(where, rule.path)
-        error = _for_reason(at, node, data, detail, rule.reason)
-        if not rule.uses_old and ratchet.unchanged():
+        error = _for_reason(at, node, place.data, detail, rule.reason)
+        if not rule.uses_old and place.ratchet.unchanged():
             self.warnings.append(str(error))
         else:
             self.errors.append(error)
@@ -174,7 +175,8 @@ class _Run:
         self, rule: Rule, node: RuleNode, where: str, variables: dict[str, Value]
     ) -> Value:
         """The rule's value; None when it has none, which is an error already noted."""
-        assert rule.program is not None
+        if rule.program is None:
+            return True
         frame = Frame(variables, CALL_LIMIT)
         problem = ""
         value: Value = None
@@ -203,9 +205,7 @@ class _Run:
             self.errors.append(invalid(where, node.type, text))
         return value
 
-    def _message(
-        self, rule: Rule, where: str, node: RuleNode, variables: dict[str, Value]
-    ) -> str:
+    def _message(self, rule: Rule, where: str, node: RuleNode, variables: dict[str, Value]) -> str:
         """What users are told: the message expression's text, the message, or the rule."""
         if rule.message_program is not None:
             frame = Frame(variables, CALL_LIMIT)

@@ -93,37 +93,29 @@ def some(value: Value) -> Optional:
 
 def type_name(value: Value) -> str:
     """The name of a value's type, as `type()` and messages give it."""
-    match value:
-        case None:
-            return "null_type"
-        case bool():
-            return "bool"
-        case UInt():
-            return "uint"
-        case int():
-            return "int"
-        case float():
-            return "double"
-        case str():
-            return "string"
-        case bytes():
-            return "bytes"
-        case Timestamp():
-            return "google.protobuf.Timestamp"
-        case Duration():
-            return "google.protobuf.Duration"
-        case Optional():
-            return "optional_type"
-        case TypeValue():
-            return "type"
-        case HostValue():
-            return value.TYPE.name
-        case Mapping():
-            return "map"
-        case Sequence():
-            return "list"
-        case _:
-            return "unknown"
+    known = _NAMES.get(type(value))
+    if known is not None:
+        return known
+    if isinstance(value, HostValue):
+        return value.TYPE.name
+    if isinstance(value, Mapping):
+        return "map"
+    return "list" if is_list(value) else "unknown"
+
+
+_NAMES: Mapping[type, str] = {
+    type(None): "null_type",
+    bool: "bool",
+    UInt: "uint",
+    int: "int",
+    float: "double",
+    str: "string",
+    bytes: "bytes",
+    Timestamp: "google.protobuf.Timestamp",
+    Duration: "google.protobuf.Duration",
+    Optional: "optional_type",
+    TypeValue: "type",
+}
 
 
 def is_list(value: Value) -> bool:
@@ -133,26 +125,24 @@ def is_list(value: Value) -> bool:
 
 def is_a(value: Value, type_: CelType) -> bool:
     """Whether a value belongs to a type; of lists, every item is looked at."""
-    match type_.kind:
-        case "dyn" | "param" | "error":
-            return True
-        case "list":
-            inside = type_.params[0]
-            if not is_list(value):
-                return False
-            return inside.kind in {"dyn", "param"} or all(is_a(item, inside) for item in value)
-        case "map" | "object":
-            return isinstance(value, Mapping)
-        case "null":
-            return value is None
-        case "opaque":
-            return type_name(value) == type_.name
-        case "timestamp":
-            return isinstance(value, Timestamp)
-        case "duration":
-            return isinstance(value, Duration)
-        case _:
-            return type_name(value) == type_.name
+    kind = type_.kind
+    if kind in {"dyn", "param", "error"}:
+        return True
+    if kind == "list":
+        inside = type_.params[0]
+        return is_list(value) and (
+            inside.kind in {"dyn", "param"} or all(is_a(item, inside) for item in value)
+        )
+    if kind in {"map", "object"}:
+        return isinstance(value, Mapping)
+    return type_name(value) == _RUNTIME_NAMES.get(kind, type_.name)
+
+
+_RUNTIME_NAMES = {
+    "null": "null_type",
+    "timestamp": "google.protobuf.Timestamp",
+    "duration": "google.protobuf.Duration",
+}
 
 
 def checked_int(value: int) -> int:
@@ -227,7 +217,7 @@ class Typed:
     """Containers of data with a schema: comparing them with another type is an error."""
 
 
-def _comparable(one: Value, alike: bool) -> bool:  # noqa: FBT001
+def _comparable(one: Value, alike: bool) -> bool:
     if not alike and isinstance(one, Typed):
         raise EvaluationError("no such overload")
     return alike

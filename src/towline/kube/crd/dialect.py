@@ -73,7 +73,11 @@ def _node(
 
 
 def _below(
-    schema: Raw, path: str, root: bool, no_defaults: str, inside_meta: bool  # noqa: FBT001
+    schema: Raw,
+    path: str,
+    root: bool,
+    no_defaults: str,
+    inside_meta: bool,
 ) -> Iterator[tuple[Raw, str, str, bool]]:
     """Schemas below, where they stand, why they may have no defaults, whether in metadata."""
     additional = schema.get("additionalProperties")
@@ -210,7 +214,9 @@ def _items_of_sets(schema: Raw, path: str) -> Iterator[FieldError]:
             continue
         where = f"{path}.items.properties[{key}]"
         if key not in (items.get("required") or ()) and field.get("default") is None:
-            yield required(f"{where}.default", f"{head} must have a default or be a required property")
+            yield required(
+                f"{where}.default", f"{head} must have a default or be a required property"
+            )
         if field.get("nullable"):
             yield forbidden(f"{where}.nullable", f"{head} cannot be nullable")
 

@@ -22,9 +22,7 @@ _CONFLICTS = {
 }
 
 
-def settled_status(
-    crd: Obj, resources: Collection[str], kinds: Collection[str], now: str
-) -> Obj:
+def settled_status(crd: Obj, resources: Collection[str], kinds: Collection[str], now: str) -> Obj:
     """The status of a definition.
 
     Args:

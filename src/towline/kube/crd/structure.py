@@ -215,5 +215,3 @@ def _complete_part(part: Raw, schema: Raw, path: str, where: str) -> Iterator[Fi
             yield from _complete_part(below, field, spot, place)
         elif field is None:
             yield required(spot, f"because it is defined in {place}")
-
-

@@ -401,7 +401,7 @@ def _csi_driver(spec: Obj) -> Obj:
 
 def _node(node: Obj) -> Obj:
     spec = node.get("spec") or {}
-    if spec.get("podCIDR") and not spec.get("podCIDRs"):
+    if spec.get("podCIDR") and spec["podCIDR"] not in (spec.get("podCIDRs") or [])[:1]:
         node = {**node, "spec": {**spec, "podCIDRs": [spec["podCIDR"]]}}
 
     def allocatable(status: Obj) -> Obj:

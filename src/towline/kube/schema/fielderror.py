@@ -92,7 +92,8 @@ def too_many(path: str, count: int, limit: int) -> FieldError:
 
 def invalid_status(kind: GroupKind, name: str, errors: Sequence[FieldError]) -> ApiError:
     """The 422 answer for an object with these errors."""
-    texts = [str(error) for error in errors]
+    # The same text is not said twice, though its causes are listed.
+    texts = list(dict.fromkeys(str(error) for error in errors))
     joined = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
     details: dict[str, Any] = {}
     if name:

@@ -129,7 +129,9 @@ def _job(old: Obj, new: Obj) -> Iterator[FieldError]:
 
 def _claim(old: Obj, new: Obj) -> Iterator[FieldError]:
     before, after = old.get("spec") or {}, new.get("spec") or {}
-    if _claim_fixed(before, after) != _claim_fixed(after, after):
+    bound = _at(old, "status", "phase") == "Bound"
+    asked_again = before.get("resources") != after.get("resources")
+    if _claim_fixed(before, after) != _claim_fixed(after, after) or (asked_again and not bound):
         yield forbidden("spec", _CLAIM_TEXT)
         return
     capacity = _at(old, "status", "capacity", "storage")
@@ -146,9 +148,10 @@ def _claim_fixed(spec: Obj, latest: Obj) -> Obj:
     resources = {k: v for k, v in (spec.get("resources") or {}).items() if k != "requests"}
     fixed = {**spec, "resources": resources}
     fixed.pop("volumeAttributesClassName", None)
-    for key in ("volumeName", "storageClassName"):
-        if not spec.get(key) and latest.get(key):
-            fixed[key] = latest[key]
+    if not spec.get("volumeName") and latest.get("volumeName"):
+        fixed["volumeName"] = latest["volumeName"]
+    if spec.get("storageClassName") is None and latest.get("storageClassName"):
+        fixed["storageClassName"] = latest["storageClassName"]
     return fixed
 
 

@@ -253,7 +253,7 @@ def _endpoint(point: Obj, path: str) -> Iterator[FieldError]:
 
 
 def _usable(text: str, path: str) -> Iterator[FieldError]:
-    """Addresses to which no traffic may be sent."""
+    """Addresses to which no traffic may be sent; loopback is where an embedded server listens."""
     for why, ranges in _UNUSABLE.items():
         found = network_of(f"{text}/{128 if ':' in text else 32}")
         for each in ranges:
@@ -264,7 +264,6 @@ def _usable(text: str, path: str) -> Iterator[FieldError]:
 
 _UNUSABLE = {
     "may not be unspecified (0.0.0.0 or ::)": ("0.0.0.0/32", "::/128"),
-    "may not be in the loopback range (127.0.0.0/8, ::1/128)": ("127.0.0.0/8", "::1/128"),
     "may not be in the link-local range (169.254.0.0/16, fe80::/10)": (
         "169.254.0.0/16",
         "fe80::/10",

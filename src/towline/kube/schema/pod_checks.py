@@ -25,6 +25,7 @@ from towline.kube.schema.fielderror import (
     not_supported,
     required,
 )
+from towline.kube.schema.pod_placement_checks import placement_problems
 
 _RESTARTS = ("Always", "OnFailure", "Never")
 _DNS = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
@@ -45,7 +46,12 @@ def pod_spec_problems(spec: Obj, path: str) -> Iterator[FieldError]:
     yield from choice(spec, "restartPolicy", path, _RESTARTS)
     yield from choice(spec, "dnsPolicy", path, _DNS)
     yield from _placement(spec, path)
-    for key, rule in (("serviceAccountName", subdomain_problems), ("hostname", label_problems)):
+    yield from placement_problems(spec, path)
+    for key, rule in (
+        ("serviceAccountName", subdomain_problems),
+        ("hostname", label_problems),
+        ("subdomain", label_problems),
+    ):
         value = spec.get(key)
         for problem in rule(str(value)) if value else ():
             yield invalid(f"{path}.{key}", value, problem)

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Any
 
-from towline.kube.names import label_key_problems, label_value_problems
+from towline.kube.names import label_key_problems, label_value_problems, subdomain_problems
 from towline.kube.schema.container_checks import (
     PROTOCOLS,
     Obj,
@@ -15,6 +15,7 @@ from towline.kube.schema.container_checks import (
     port_name_problems,
     port_problems,
 )
+from towline.kube.schema.field_rules import named, one_of
 from towline.kube.schema.fielderror import (
     FieldError,
     duplicate,
@@ -49,6 +50,7 @@ def service_problems(service: Obj) -> Iterator[FieldError]:
         yield not_supported("spec.type", kind, _TYPES)
     yield from _addresses(spec)
     yield from _outside(spec, kind)
+    yield from _families(spec)
     ingress = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress")
     if ingress and kind != "LoadBalancer":
         text = "may only be used when `spec.type` is 'LoadBalancer'"
@@ -73,8 +75,8 @@ def _ports(ports: Any, kind: str) -> Iterator[FieldError]:
         target = port.get("targetPort")
         if isinstance(target, str) and target:
             yield from port_name_problems(target, f"{where}.targetPort")
-        elif port.get("port"):
-            yield from port_problems(target, f"{where}.targetPort")
+        else:
+            yield from port_problems(target or 0, f"{where}.targetPort")
         if port.get("nodePort") and kind in {"ClusterIP", "ExternalName"}:
             text = f"may not be used when `type` is '{kind}'"
             yield forbidden(f"{where}.nodePort", text)
@@ -135,3 +137,32 @@ def _is_network(text: str) -> bool:
     except ValueError:
         return False
     return "/" in text
+
+
+def _families(spec: Obj) -> Iterator[FieldError]:
+    """Address families, health checks, affinity and external names."""
+    for position, family in enumerate(spec.get("ipFamilies") or ()):
+        if family not in ("IPv4", "IPv6"):
+            yield not_supported(f"spec.ipFamilies[{position}]", family, ("IPv4", "IPv6"))
+    policy = spec.get("ipFamilyPolicy")
+    if policy is not None:
+        supported = ("PreferDualStack", "RequireDualStack", "SingleStack")
+        yield from one_of(policy, "spec.ipFamilyPolicy", supported)
+    kind = spec.get("type")
+    if kind == "ExternalName":
+        name = str(spec.get("externalName") or "").removesuffix(".")
+        yield from named(name, "spec.externalName", subdomain_problems)
+    local = kind == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local"
+    port = spec.get("healthCheckNodePort")
+    if port and not local:
+        why = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
+        yield invalid("spec.healthCheckNodePort", port, why)
+    client = (spec.get("sessionAffinityConfig") or {}).get("clientIP") or {}
+    seconds = client.get("timeoutSeconds")
+    if seconds is not None and not 0 < seconds <= 86400:
+        where = "spec.sessionAffinityConfig.clientIP.timeoutSeconds"
+        yield invalid(where, seconds, "must be greater than 0 and less than 86400")
+    spread = spec.get("trafficDistribution")
+    if spread is not None:
+        supported = ("PreferClose", "PreferSameZone", "PreferSameNode")
+        yield from one_of(spread, "spec.trafficDistribution", supported)

@@ -89,7 +89,7 @@ def _required_selector(given: Any, template: Obj, kind: str) -> Iterator[FieldEr
         return
     errors = list(selector_problems(given, path))
     yield from errors
-    fits = _fits(given, carried)
+    fits = None if errors else _fits(given, carried)
     if fits is None:
         why = "invalid label selector"
         yield _bare(path, given) if kind == "statefulset" else invalid(path, given, why)
@@ -112,7 +112,7 @@ def _set_selector(given: Any, template: Obj, kind: str) -> Iterator[FieldError]:
     carried = (template.get("metadata") or {}).get("labels") or {}
     errors = list(selector_problems(given, "spec.selector"))
     yield from errors
-    if given is None or _fits(given, carried) is False:
+    if given is None or (not errors and _fits(given, carried) is False):
         yield invalid("spec.template.metadata.labels", carried or None, _MISMATCH)
     if given is not None and not given:
         yield invalid("spec.selector", given, f"empty selector is invalid for {kind}")

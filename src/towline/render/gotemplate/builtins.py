@@ -274,12 +274,12 @@ def urlquery(*values: Any) -> str:
     return quote_plus(_encode(_joined(values)), safe="~")
 
 
-def call(name: str | None, function: Any) -> Any:
+def call(name: str | None, function: Any, *_arguments: Any) -> Any:
     """The function `call`: no value of a template is a function, so it always fails.
 
     Args:
         name: The operand as written; None when it came through the pipe.
-        function: What should be called.
+        function: What should be called, perhaps with arguments.
     """
     if function is None:
         raise FunctionError("call of nil")

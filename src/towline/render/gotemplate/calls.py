@@ -11,6 +11,7 @@ from towline.render.gotemplate.frame import Frame, Place, Value
 from towline.render.gotemplate.functions import ANY, Function, GoType
 from towline.render.gotemplate.nodes import (
     Boolean,
+    Dot,
     Identifier,
     Literal,
     Nil,
@@ -136,7 +137,8 @@ class CallCompiler(Frame, ABC):
         held: Value | None = None
         if final is not None:
             shortcut = builtin and node.name in {"and", "or"}
-            if not final.simple and (shortcut or not all(value.simple for value in values)):
+            constant = all(value.simple for value in values) and all(map(_is_fixed, operands))
+            if not final.simple and (shortcut or not constant):
                 held = final  # what comes through the pipe is evaluated before the arguments
                 final = msgspec.structs.replace(final, code=self.temporary(), simple=True)
             wanted, parameter = self._parameter(node.name, function, len(operands))
@@ -205,11 +207,16 @@ class CallCompiler(Frame, ABC):
             return Value(code=f"{called}({mark}{listed})", kind="int")
         if name == "call":
             shown = str(operands[0]) if operands else None
-            return Value(code=f"call({mark}{shown!r}, {codes[0]})")
+            return Value(code=f"call({mark}{shown!r}, {listed})")
         kind = "bool" if name in _COMPARE else self.functions[name].result.name
         return Value(
             code=f"{BUILTIN_CODE[name]}({mark}{listed})", kind=kind if kind in _EXPECTED else ""
         )
+
+
+def _is_fixed(operand: Operand) -> bool:
+    """Whether no declaration within the pipeline can change the operand."""
+    return isinstance(operand, Boolean | Dot | Nil | Number | String)
 
 
 def _looks_floating(source: str) -> bool:

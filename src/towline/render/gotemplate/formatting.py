@@ -16,6 +16,7 @@ from towline.render.gotemplate.kinds import GoObject, GoValue, Uint8, Uint64, ty
 from towline.render.gotemplate.quoting import is_printable, quote, quote_rune, rune
 
 _MAX_DEPTH: Final = 200
+_MAX_VALUES: Final = 200_000  # entries of one printed value, those of shared parts each time
 _POINTER: Final = "0xc000000000"  # where Go would print an address
 
 
@@ -85,6 +86,7 @@ class Formatter:
         self.spec = spec
         self.erroring = False
         self.length = 0
+        self.values = 0
 
     def format(self, value: Any, verb: str, depth: int = 0) -> str:
         """The value as `%verb` prints it.
@@ -104,7 +106,8 @@ class Formatter:
         if shown is None:
             shown = self._by_kind(value, verb, depth)
         self.length += len(shown)
-        if self.length > MAX_LENGTH:
+        self.values += 1
+        if self.length > MAX_LENGTH or self.values > _MAX_VALUES:
             raise LimitError("a printed value is too long")
         return shown
 

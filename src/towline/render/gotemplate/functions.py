@@ -36,7 +36,7 @@ from towline.render.gotemplate.kinds import (
     Uint64,
 )
 
-MAX_LENGTH: Final = 64 * 1024 * 1024  # characters of one string, entries of one list
+MAX_LENGTH: Final = 16 * 1024 * 1024  # characters of one string, entries of one list
 
 
 class FunctionError(Exception):

@@ -177,7 +177,7 @@ class _Lexer:
         following = self.text[position + 1 : position + 2]
         if char == "$":
             return self._word(position, "variable", before)
-        if char == "." and not "0" <= following <= "9":
+        if char == "." and following and not "0" <= following <= "9":
             return self._word(position, "field", before)
         if char in "+-.0123456789":
             return self._number(position)

@@ -16,7 +16,7 @@ _FLOAT = re.compile(r"[+-]?(?:[0-9_]+\.?[0-9_]*|\.[0-9_]+)(?:[eE][+-]?[0-9_]+)?\
 _HEX_FLOAT = re.compile(
     r"[+-]?0[xX](?:[0-9a-fA-F_]+\.?[0-9a-fA-F_]*|\.[0-9a-fA-F_]+)[pP][+-]?[0-9_]+\Z"
 )
-_BAD_UNDERSCORE = re.compile(r"__|_\Z|_[^0-9a-fA-F]|[^0-9a-fA-FxXoObB]_|\A_")
+_PREFIX = re.compile(r"[+-]?(?:0[xX]|0[oO]|0[bB])?")
 _BASES: Final = {"hex": 16, "octal": 8, "binary": 2, "decimal": 10}
 _LONGEST: Final = 1000  # digits; 64 bits take 64 at most, but for leading zeros
 _MIN, _MAX, _MAX_UNSIGNED = -(2**63), 2**63 - 1, 2**64 - 1
@@ -58,7 +58,7 @@ def parse_number(position: int, source: str, kind: str) -> Number:
 def parse_int(source: str) -> int | None:
     """The integer that a literal denotes, of any size; None when it is no integer literal."""
     match = _INTEGER.match(source)
-    if match is None or _BAD_UNDERSCORE.search(source):
+    if match is None or not _underscores_separate_digits(source):
         return None
     digits = match[match.lastgroup or 0].replace("_", "")
     if len(digits) > _LONGEST:
@@ -69,7 +69,7 @@ def parse_int(source: str) -> int | None:
 
 def parse_float(source: str) -> float | None:
     """The float64 that a literal denotes; None when it is none or overflows."""
-    if _BAD_UNDERSCORE.search(source):
+    if not _underscores_separate_digits(source):
         return None
     plain = source.replace("_", "")
     if _HEX_FLOAT.match(source):
@@ -81,6 +81,20 @@ def parse_float(source: str) -> float | None:
         return None
     value = float(plain)
     return None if value in {float("inf"), float("-inf")} else value
+
+
+def _underscores_separate_digits(source: str) -> bool:
+    """Whether each underscore stands between digits, or between a base prefix and a digit."""
+    if "_" not in source:
+        return True
+    prefix = _PREFIX.match(source)
+    body = "0" + source[prefix.end() :] if prefix and prefix.end() > 1 else source.lstrip("+-")
+    digits = "0123456789abcdefABCDEF" if "x" in source[:3].lower() else "0123456789"
+    return all(
+        before in digits and after in digits
+        for before, char, after in zip("_" + body, body, body[1:] + "_", strict=False)
+        if char == "_"
+    )
 
 
 def _floating(position: int, source: str) -> Number:

@@ -156,10 +156,10 @@ class UnitCache:
     """Units by text and function signature; the least recently used ones go first.
 
     Args:
-        characters: How much template text may be kept.
+        characters: How much template text may be kept; its code takes about ten times as much memory.
     """
 
-    def __init__(self, characters: int = 64 * 1024 * 1024) -> None:
+    def __init__(self, characters: int = 8 * 1024 * 1024) -> None:
         self._left = characters
         self._units: OrderedDict[tuple[str, str], Unit] = OrderedDict()
 

@@ -20,6 +20,7 @@ from towline.text.yaml import Limits, load_documents
 T = TypeVar("T")
 
 _LIMITS: Final = Limits(unique_keys=False)
+_WITHOUT_LINE: Final = ("unknown anchor", "map merge", "anchor")
 _CONVERTING: Final = "error converting YAML to JSON: "
 _DECODING: Final = "error unmarshaling JSON: while decoding JSON: "
 
@@ -77,8 +78,11 @@ def load_struct(text: str, type_name: str) -> dict[str, Any]:
 def yaml_problem(error: InputError) -> str:
     """What Go's YAML package says about the problem, with the line that it would name."""
     cause = error.__cause__
+    if error.message.endswith("has no JSON form"):
+        return "json: unsupported value: " + _not_json(error.message)
     if not isinstance(cause, yaml.MarkedYAMLError):
-        place = f"line {error.line}: " if error.line and not error.message.startswith("un") else ""
+        known = error.line and not error.message.startswith(_WITHOUT_LINE)
+        place = f"line {error.line}: " if known else ""
         return f"yaml: {place}{error.message}"
     # Go looks at where the surrounding construct began before it looks at the problem itself, and
     # counts from zero except for what its scanner finds.
@@ -88,6 +92,12 @@ def yaml_problem(error: InputError) -> str:
         line += 1
     place = f"line {line}: " if line else ""
     return f"yaml: {place}{cause.problem or 'unknown problem parsing YAML content'}"
+
+
+def _not_json(message: str) -> str:
+    if "nan" in message.lower():
+        return "NaN"
+    return "-Inf" if message.startswith("-") else "+Inf"
 
 
 def with_floats(value: Any) -> Any:

@@ -29,6 +29,7 @@ from towline.render.helm.decoding import (
 from towline.text.re2 import compile_pattern
 
 _STRUCT: Final = "SimpleHead"
+_TYPES: Final = {3: "releaseutil.SimpleHead", 4: "util.SimpleHead"}
 _METADATA: Final = (
     'struct { Name string "json:\\"name\\""; '
     'Annotations map[string]string "json:\\"annotations\\"" }'
@@ -71,8 +72,12 @@ class Head(msgspec.Struct, frozen=True):
 _HEADS: Final[BoundedCache[Head]] = BoundedCache(8192)
 
 
-def head_of(text: str) -> Head:
+def head_of(text: str, *, major: int = 3) -> Head:
     """The head of a document; read once for each text.
+
+    Args:
+        text: The document.
+        major: Whose names errors use.
 
     Raises:
         ChartError: It is not YAML, or a field has the wrong type; with Go's message.
@@ -81,12 +86,9 @@ def head_of(text: str) -> Head:
     head = _HEADS.get(key)
     if head is None:
         pieces = decisive_pieces(text)
-        head = decode_head(load_struct(text if pieces is None else pieces, _TYPE))
+        head = decode_head(load_struct(text if pieces is None else pieces, _TYPES[major]))
         _HEADS.put(key, head)
     return head
-
-
-_TYPE: Final = "releaseutil.SimpleHead"
 
 
 def decisive_pieces(text: str) -> str | None:
@@ -148,9 +150,9 @@ def decode_head(value: Mapping[str, Any]) -> Head:
             for inner, entry in sorted(mapping_of(item, f"{_STRUCT}.metadata", _METADATA).items()):
                 match field_named(inner, ("name", "annotations")):
                     case "name":
-                        fields["name"] = text_of(entry, f"{_STRUCT}.metadata.name")
+                        fields["name"] = text_of(entry, ".metadata.name")
                     case "annotations":
-                        at = f"{_STRUCT}.metadata.annotations"
+                        at = ".metadata.annotations"
                         annotations = text_map_of(entry, at) or {}
         elif name:
             fields[name] = text_of(item, f"{_STRUCT}.{name}")

@@ -124,7 +124,7 @@ def sort_manifests(files: Mapping[str, str], *, major: int) -> Sorted:
         if posixpath.basename(path).startswith("_") or not files[path].strip(SPACE):
             continue
         for text in split_documents(files[path], major=major):
-            manifest = _manifest(path, text)
+            manifest = _manifest(path, text, major)
             if manifest is not None:
                 (hooks if manifest.events else generic).append(manifest)
     order = _KINDS if major < 4 else _KINDS_4
@@ -152,9 +152,9 @@ def _by_kind(manifests: Iterable[Manifest], ranks: Mapping[str, int]) -> list[Ma
     return sorted(manifests, key=key)
 
 
-def _manifest(path: str, text: str) -> Manifest | None:
+def _manifest(path: str, text: str, major: int) -> Manifest | None:
     try:
-        head = head_of(text)
+        head = head_of(text, major=major)
     except ChartError as error:
         raise RenderError(f"YAML parse error on {path}: {error.message}") from error
     if HOOK not in head.annotations:

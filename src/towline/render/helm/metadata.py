@@ -204,6 +204,7 @@ def _invalid(problem: str) -> ChartError:
 
 
 def _maintainer(value: dict[str, Any], at: str) -> Maintainer:
+    at = at.replace("Metadata", "Maintainer", 1)
     texts = {
         name: text_of(item, f"{at}.{name}")
         for key, item in value.items()
@@ -213,6 +214,7 @@ def _maintainer(value: dict[str, Any], at: str) -> Maintainer:
 
 
 def _dependency(value: dict[str, Any], at: str) -> Dependency:
+    at = at.replace("Metadata", "Dependency", 1)
     dependency = Dependency()
     for key, item in value.items():
         name = field_named(key, (*_DEPENDENCY_TEXTS, "tags", "enabled", "import-values"))

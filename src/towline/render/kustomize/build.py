@@ -64,12 +64,19 @@ class Kustomizer:
     Args:
         remotes: Other repositories and the web; nothing by default.
         charts: Charts; none by default.
+        parsed: Parsed texts to share with others.
     """
 
-    def __init__(self, *, remotes: Remotes | None = None, charts: Charts | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        remotes: Remotes | None = None,
+        charts: Charts | None = None,
+        parsed: ParsedFiles | None = None,
+    ) -> None:
         self._remotes: Remotes = NoRemotes() if remotes is None else remotes
         self._charts = charts
-        self._parsed = ParsedFiles()
+        self._parsed = ParsedFiles() if parsed is None else parsed
 
     def build(
         self,

@@ -171,7 +171,7 @@ class _CrdReader:
 
     def config(self) -> TransformerConfig:
         tables = {name: tuple(specs) for name, specs in self._found.items()}
-        return TransformerConfig(tables, tuple(self._references))
+        return TransformerConfig(tables, self._references)
 
     def read(self, name: str, path: tuple[str, ...], depth: int) -> None:
         if depth > _MAX_DEPTH:
@@ -198,7 +198,7 @@ class _CrdReader:
             key = schema.get("x-kubernetes-object-ref-name-key")
             spec = self._spec((*path, key if isinstance(key, str) else "name"))
             reference = BackReference(Gvk(kind=kind, version=version), (spec,))
-            self._references = list(merged_references(self._references, [reference]))
+            self._references = merged_references(self._references, [reference])
 
     def _spec(self, path: tuple[str, ...]) -> FieldSpec:
         return FieldSpec(self._gvk, "/".join(path))

@@ -116,9 +116,23 @@ def _explained(error: msgspec.ValidationError, record: type, file: str) -> Input
         return InputError(f"json: {error}", file=file)
     wanted = match[1].split(" |")[0]
     field = re.sub(r"\[[^\]]*\]", "", match[3] or "").strip(".")
+    holder = _holder(record, field.split("."))
     return InputError(
         f"json: cannot unmarshal {_GIVEN.get(match[2], match[2])} into Go struct field "
-        f"{record.__name__}.{field} of type {_GO_TYPES.get(wanted, wanted)}",
+        f"{holder}.{field} of type {_GO_TYPES.get(wanted, wanted)}",
         file=file,
         field=match[3] or "",
     )
+
+
+def _holder(record: Any, path: list[str]) -> str:
+    """Name of the record that the last field of a path belongs to."""
+    name: str = record.__name__
+    for field in path:
+        wanted = _without_none(_fields(record)[0].get(field))
+        if get_origin(wanted) in {list, tuple}:
+            wanted = get_args(wanted)[0]
+        if not (isinstance(wanted, type) and issubclass(wanted, msgspec.Struct)):
+            break
+        record, name = wanted, wanted.__name__
+    return name

@@ -68,6 +68,14 @@ def read_document(text: str, reading: Reading) -> Value:
         raise InputError(f"yaml: {error}".replace("\n", " ")) from error
 
 
+def yaml_place(error: InputError) -> str:
+    """The start of Go's message for an error of the YAML reader."""
+    cause = error.__cause__
+    if isinstance(cause, yaml.MarkedYAMLError):
+        return f"yaml: {_where(cause)}"
+    return f"yaml: line {error.line}: "
+
+
 def _first(text: str, reading: Reading) -> Value:
     builder = _Builder(reading)
     try:

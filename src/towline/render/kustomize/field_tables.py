@@ -187,7 +187,7 @@ def _gvk(text: str) -> Gvk:
 
 
 def _specs(table: str) -> tuple[FieldSpec, ...]:
-    found = []
+    found: list[FieldSpec] = []
     for line in table.strip().splitlines():
         if line:
             selector, _, paths = line.partition(":")

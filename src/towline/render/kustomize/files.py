@@ -13,7 +13,12 @@ import msgspec
 
 from towline.errors import DeniedError, InputError, NotFoundError
 from towline.render.kustomize.model import HelmChart, HelmGlobals
-from towline.render.kustomize.repositories import RemoteBase, is_remote_file, remote_base
+from towline.render.kustomize.repositories import (
+    RemoteBase,
+    is_remote_file,
+    is_repository,
+    remote_base,
+)
 
 _NAMES: Final = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
@@ -157,6 +162,8 @@ class Folder:
             DeniedError: It is on the web and not allowed.
         """
         if is_remote_file(path):
+            if is_repository(path):
+                raise InputError(f"'{path}' is a git repository")
             return self.access.remotes.file(path)
         place = self._place(path)
         shown = self.files.shown(place)

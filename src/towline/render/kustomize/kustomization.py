@@ -8,6 +8,7 @@ import msgspec
 
 from towline.errors import InputError
 from towline.render.kustomize.decode import read_yaml, to_record
+from towline.render.kustomize.documents import yaml_place
 from towline.render.kustomize.files import Folder
 from towline.render.kustomize.model import (
     COMPONENT,
@@ -51,7 +52,7 @@ def load_kustomization(folder: Folder, warnings: list[str]) -> tuple[Kustomizati
         value = read_yaml(text, "")
         given = to_record(value, Kustomization, strict=True)
     except InputError as error:
-        place = f"line {error.line}: " if error.line else ""
+        place = yaml_place(error) if error.line else ""
         raise InputError(f"invalid Kustomization: {place}{error.message}") from error
     warnings.extend(_warnings(given))
     fixed = _fixed(given)

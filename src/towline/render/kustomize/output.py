@@ -86,7 +86,13 @@ def _finished(resource: Resource, build_metadata: Sequence[str]) -> dict[str, An
         notes[TRANSFORMATIONS] = listed(resource.transformations)
     if raw is not None or notes or (isinstance(metadata, dict) and "annotations" in metadata):
         _set_annotations(resource, notes)
-    return finished(resource.value) if resource.special else resource.value
+    if not resource.special:
+        return resource.value
+    try:
+        return finished(resource.value)
+    except InputError as error:
+        place = f"key {error.field} of " if error.field else ""
+        raise InputError(f"{place}{resource.id}: {error.message}") from error
 
 
 def _set_annotations(resource: Resource, notes: dict[str, str]) -> None:

@@ -235,6 +235,22 @@ def _operating(
     return transform
 
 
+def _failed(operation: dict[str, Any], error: ApiError) -> str:
+    """What the original says of an operation that does not fit."""
+    detail = str(error).partition("our request: ")[2] or str(error)
+    kind, path = operation.get("op"), operation.get("path")
+    if "missing path" not in detail:
+        return f"{detail}: test failed" if kind == "test" else detail
+    if kind == "remove":
+        name = str(path).rpartition("/")[2]
+        return (
+            f"error in remove for path: '{path}': Unable to remove nonexistent key: {name}: "
+            "missing value"
+        )
+    shown = path if kind == "replace" else f'"{path}"'
+    return f"{kind} operation does not apply: doc is missing path: {shown}: missing value"
+
+
 def _lenient(operation: dict[str, Any], document: Any) -> dict[str, Any]:
     """The original's `replace` sets a field of a mapping that is not there yet."""
     path = operation.get("path")
@@ -263,12 +279,11 @@ def _operate(resource: Resource, operations: list[Any]) -> None:
         metadata.setdefault("annotations", {})
         value = {**value, "metadata": metadata}
     patched: Any = value
-    try:
-        for operation in operations:
+    for operation in operations:
+        try:
             patched = apply_json_patch(patched, [_lenient(operation, patched)])
-    except ApiError as error:
-        detail = str(error).partition("our request: ")[2] or str(error)
-        raise InputError(f"{detail} (patching {resource.id})") from error
+        except ApiError as error:
+            raise InputError(_failed(operation, error), field=str(resource.id)) from error
     if not isinstance(patched, dict):
         raise InputError(f"a JSON patch made {resource.id} something other than a mapping")
     noted = patched.get("metadata")

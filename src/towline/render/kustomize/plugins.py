@@ -85,8 +85,24 @@ class Plugins:
         Raises:
             InputError: It is not built in, or malformed.
         """
-        make = self._maker(config, _GENERATORS, _TRANSFORMERS, "generator")
+        try:
+            make = self._maker(config, _GENERATORS, _TRANSFORMERS, "generator")
+            if config.kind == "HelmChartInflationGenerator":
+                self.check_charts()
+        except InputError as error:
+            raise InputError(
+                f"failed to load generator: {error.message}", hint=error.hint
+            ) from error
         return lambda: make(self, finished(config.value))
+
+    def check_charts(self) -> None:
+        """Charts must be enabled.
+
+        Raises:
+            InputError: They are not.
+        """
+        if self._folder.access.charts is None:
+            raise InputError("must specify --enable-helm")
 
     def transformer(self, config: Resource) -> Transformer:
         """The transformer of a configuration.
@@ -119,9 +135,9 @@ class Plugins:
         Raises:
             InputError: Charts are not enabled, or this one does not render.
         """
+        self.check_charts()
         charts = self._folder.access.charts
-        if charts is None:
-            raise InputError("must specify --enable-helm", field="helmCharts")
+        assert charts is not None
         if not chart.name:
             raise InputError("chart name cannot be empty", field="helmCharts")
         for what, text in (("releaseName", chart.release_name), ("chart name", chart.name)):

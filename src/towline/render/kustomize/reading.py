@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from typing import Any, Final
 
@@ -24,7 +25,10 @@ class _Parsed(msgspec.Struct, frozen=True):
 
 
 class ParsedFiles:
-    """Parsed texts, so that the same text is parsed once; the least used ones are forgotten."""
+    """Parsed texts by digest, so that a text is parsed once; those long unused are forgotten.
+
+    Threads may share it: at worst one of them parses what another is just parsing.
+    """
 
     def __init__(self) -> None:
         self._known: OrderedDict[bytes, _Parsed] = OrderedDict()
@@ -37,15 +41,17 @@ class ParsedFiles:
             InputError: It is not YAML, or an object lacks its kind or name.
             LimitError: A bound is reached.
         """
-        known = self._known.get(content)
+        key = hashlib.blake2b(content, digest_size=20).digest()
+        known = self._known.pop(key, None)
         if known is None:
             known = _parsed(content)
-            self._known[content] = known
             self._size += known.size
-            while len(self._known) > _CACHED or self._size > _CACHED_BYTES:
+        self._known[key] = known
+        while len(self._known) > _CACHED or self._size > _CACHED_BYTES:
+            try:
                 self._size -= self._known.popitem(last=False)[1].size
-        else:
-            self._known.move_to_end(content)
+            except KeyError:
+                break
         return known
 
 
@@ -155,6 +161,5 @@ def _inlined(nodes: list[dict[str, Value]], reading: Reading) -> list[dict[str, 
             continue
         if not isinstance(items, list):
             raise InputError(f"expected array in {kind}/items, but found {type(items).__name__}")
-        reading.special = reading.special or not isinstance(items, list)
         queue.extend(item for item in map(finished, items) if _checked(item))
     return result

@@ -12,6 +12,7 @@ import msgspec
 _SCHEMES: Final = ("ssh://", "https://", "http://", "file://")
 _USER: Final = re.compile(r"([a-zA-Z][a-zA-Z0-9-]*)@")
 _GIT_ROOT: Final = "_git/"
+_MANIFESTS: Final = (".yaml", ".yml", ".json")
 
 
 class RemoteBase(msgspec.Struct, frozen=True):
@@ -33,6 +34,14 @@ class RemoteBase(msgspec.Struct, frozen=True):
 def is_remote_file(path: str) -> bool:
     """Whether the path is an address of a file on the web."""
     return path.lower().startswith(("http://", "https://"))
+
+
+def is_repository(address: str) -> bool:
+    """Whether an address on the web is of a folder in a repository, not of a manifest file."""
+    path, _, query = address.partition("?")
+    name = path.rsplit("/", 1)[-1]
+    marked = any(mark in path.partition("://")[2] for mark in ("//", ".git", _GIT_ROOT))
+    return marked or "ref=" in query or not name.lower().endswith(_MANIFESTS)
 
 
 def remote_base(address: str) -> RemoteBase | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -44,6 +45,7 @@ from towline.render.kustomize.resmap import ResMap
 from towline.render.kustomize.resource import Resource
 from towline.render.kustomize.schema import Schemas
 from towline.render.kustomize.variables import mark_sources, merged_variables
+from towline.text.goyaml import dump
 
 _METADATA_LABELS: Final = FieldSpec(Gvk(), "metadata/labels", create=True)
 _VALIDATED_BY: Final = "validated-by"
@@ -156,10 +158,17 @@ class Target:
     def _resources(self, gathered: Gathered, paths: Iterable[str]) -> Gathered:
         for path in paths:
             try:
-                gathered.resources.extend(self._file_resources(path))
+                self._add_file(gathered, path)
             except InputError as error:
                 gathered = self._base(gathered, path, error)
         return gathered
+
+    def _add_file(self, gathered: Gathered, path: str) -> None:
+        resources = self._file_resources(path)
+        try:
+            gathered.resources.extend(resources)
+        except InputError as error:
+            raise _prefixed(f"merging resources from '{path}'", error) from error
 
     def _file_resources(self, path: str) -> list[Resource]:
         try:
@@ -245,10 +254,13 @@ class Target:
             *self._data_generators(),
             *self._charts(),
         ]
-        steps.extend(
-            (_origin_of(config), self._plugins.generator(config))
-            for config in self._plugin_configs(self.kustomization.generators or [])
-        )
+        try:
+            steps.extend(
+                (_origin_of(config), self._plugins.generator(config))
+                for config in self._plugin_configs(self.kustomization.generators or [])
+            )
+        except InputError as error:
+            raise _prefixed("loading generator plugins", error) from error
         for origin, generate in steps:
             made = ResMap(generate())
             if origin is not None:
@@ -279,6 +291,8 @@ class Target:
         options = self.kustomization.helm_globals or HelmGlobals()
         steps: list[tuple[Origin | None, Generator]] = []
         for entry in self.kustomization.helm_charts or []:
+            with _configuring("HelmChartInflationGenerator", entry):
+                self._plugins.check_charts()
             namespace = entry.namespace or self.kustomization.namespace or self._chart_namespace
             chart = msgspec.structs.replace(entry, namespace=namespace)
             steps.append(
@@ -323,11 +337,13 @@ class Target:
         kustomization, plugins = self.kustomization, self._plugins
         steps: list[Step] = []
         if kustomization.patches_strategic_merge:
-            transform = plugins.strategic(kustomization.patches_strategic_merge)
-            steps.append(("PatchStrategicMergeTransformer", transform))
-        steps.extend(
-            ("PatchTransformer", plugins.patch(patch)) for patch in kustomization.patches or []
-        )
+            paths = kustomization.patches_strategic_merge
+            kind = "PatchStrategicMergeTransformer"
+            with _configuring(kind, {"paths": paths}):
+                steps.append((kind, plugins.strategic(paths)))
+        for patch in kustomization.patches or []:
+            with _configuring("PatchTransformer", patch):
+                steps.append(("PatchTransformer", plugins.patch(patch)))
         if kustomization.namespace:
             transform = set_namespace(kustomization.namespace, config.table("namespace"))
             steps.append(("NamespaceTransformer", transform))
@@ -343,8 +359,11 @@ class Target:
             transform = set_entries(kustomization.common_annotations, specs)
             steps.append(("AnnotationsTransformer", transform))
         for patch in kustomization.patches_json6902 or []:
-            transform = plugins.json_patch(patch.target, patch.path, patch.patch)
-            steps.append(("PatchJson6902Transformer", transform))
+            kind, given = "PatchJson6902Transformer", msgspec.to_builtins(patch)
+            given["jsonOp"] = given.pop("patch", None)
+            with _configuring(kind, {key: text for key, text in given.items() if text}):
+                transform = plugins.json_patch(patch.target, patch.path, patch.patch)
+            steps.append((kind, transform))
         for replica in kustomization.replicas or []:
             transform = set_replicas(replica, config.table("replicas"))
             steps.append(("ReplicaCountTransformer", transform))
@@ -431,6 +450,16 @@ def _unvalidated(resource: Resource) -> object:
         labels.pop(_VALIDATED_BY)
         resource.set_metadata("labels", labels)
     return resource.value
+
+
+@contextlib.contextmanager
+def _configuring(kind: str, config: object) -> Iterator[None]:
+    try:
+        yield
+    except InputError as error:
+        text = dump(msgspec.to_builtins(config))
+        place = f"trouble configuring builtin {kind} with config: `\n{text}`"
+        raise _prefixed(place, error) from error
 
 
 def _prefixed(prefix: str, error: InputError) -> InputError:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import pyrage
-
-from towline.errors import SettingsError
 from towline.render.inputs import FileTree
 from towline.render.sops.decrypt import decrypt_file, looks_encrypted
 from towline.render.sops.metadata import Unwrap
@@ -17,15 +12,17 @@ class DecryptingTree:
 
     Args:
         tree: The files.
-        unwrap: Opens data keys.
+        unwrap: Opens data keys; None leaves encrypted files as they are.
 
     Attributes:
+        met: Whether an encrypted file was read.
         used: Whether anything was decrypted.
     """
 
-    def __init__(self, tree: FileTree, unwrap: Unwrap) -> None:
+    def __init__(self, tree: FileTree, unwrap: Unwrap | None) -> None:
         self._tree = tree
         self._unwrap = unwrap
+        self.met = False
         self.used = False
 
     def listdir(self, path: str) -> list[tuple[str, bool, str]]:
@@ -46,26 +43,9 @@ class DecryptingTree:
         content = self._tree.read(path)
         if not looks_encrypted(content):
             return content
+        self.met = True
+        if self._unwrap is None:
+            return content
         plain = decrypt_file(content, self._unwrap, file=path)
         self.used = self.used or plain is not content
         return plain
-
-
-def age_unwrapper(keys: Sequence[str]) -> Unwrap:
-    """Opens age messages with identities of the form `AGE-SECRET-KEY-1...`.
-
-    Raises:
-        SettingsError: One of them is malformed; the text is not shown.
-    """
-    try:
-        identities = [pyrage.x25519.Identity.from_str(key) for key in keys]
-    except pyrage.IdentityError as error:
-        raise SettingsError("an age key is malformed", hint="it begins AGE-SECRET-KEY-1") from error
-
-    def unwrap(armored: str) -> bytes | None:
-        try:
-            return bytes(pyrage.decrypt(armored.encode(), identities)) if identities else None
-        except pyrage.DecryptError:
-            return None
-
-    return unwrap

@@ -6,15 +6,15 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
-from typing import Final
-
-import bcrypt
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from typing import TYPE_CHECKING, Final
 
 from towline.render.gotemplate.functions import STRING, UINT64, Function, FunctionError
 from towline.render.sprig.baseencoding import CorruptInputError, decode64_bytes
 from towline.render.sprig.conversion import to_bytes, to_text
 from towline.render.sprig.environment import Environment
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers import Cipher, modes
 
 _COST: Final = 10
 _LONGEST_PASSWORD: Final = 72
@@ -100,6 +100,8 @@ class Secrets:
 
     def bcrypt(self, password: str) -> str:
         """The bcrypt hash of a password, or why there is none."""
+        import bcrypt  # noqa: PLC0415 - few charts need it
+
         data = to_bytes(password)
         if len(data) > _LONGEST_PASSWORD:
             return (
@@ -121,7 +123,7 @@ class Secrets:
         data = to_bytes(text)
         padding = _BLOCK - len(data) % _BLOCK
         start = self._random(_BLOCK)
-        encryptor = Cipher(algorithms.AES(_aes_key(password)), modes.CBC(start)).encryptor()
+        encryptor = _cipher(password, start).encryptor()
         sealed = encryptor.update(data + bytes([padding]) * padding) + encryptor.finalize()
         return base64.b64encode(start + sealed).decode("ascii")
 
@@ -147,7 +149,7 @@ def decrypt(password: str, text: str) -> str:
         raise FunctionError("crypto/cipher: input not full blocks")
     if not sealed:
         raise FunctionError("runtime error: index out of range [-1]")
-    decryptor = Cipher(algorithms.AES(_aes_key(password)), modes.CBC(start)).decryptor()
+    decryptor = _cipher(password, start).decryptor()
     plain = decryptor.update(sealed) + decryptor.finalize()
     end = len(plain) - plain[-1]
     if end < 0:
@@ -155,8 +157,15 @@ def decrypt(password: str, text: str) -> str:
     return to_text(plain[:end])
 
 
-def _aes_key(password: str) -> bytes:
-    return to_bytes(password)[:_KEY_LENGTH].ljust(_KEY_LENGTH, b"\0")
+def _cipher(password: str, start: bytes) -> Cipher[modes.CBC]:
+    from cryptography.hazmat.primitives.ciphers import (  # noqa: PLC0415 - few charts need it
+        Cipher,
+        algorithms,
+        modes,
+    )
+
+    key = to_bytes(password)[:_KEY_LENGTH].ljust(_KEY_LENGTH, b"\0")
+    return Cipher(algorithms.AES(key), modes.CBC(start))
 
 
 def functions(environment: Environment) -> Mapping[str, Function]:

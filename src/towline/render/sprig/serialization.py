@@ -17,7 +17,6 @@ from towline.render.gotemplate.functions import (
 from towline.render.gotemplate.kinds import Int64
 from towline.render.sprig.plainvalues import plain
 from towline.render.sprig.times import GoTime
-from towline.text import gotoml
 from towline.text.gotime import Moment
 from towline.text.goyaml import dump, dump_json, dump_pretty, load, load_json
 from towline.text.goyaml.json import UnsupportedTypeError
@@ -163,7 +162,7 @@ def to_toml(value: Any) -> str:
     if value is None:
         raise FunctionError("reflect: call of reflect.Value.Type on zero Value")
     try:
-        return gotoml.dump(plain(value))
+        return _toml(value)
     except InputError as error:
         return error.message
 
@@ -174,15 +173,23 @@ def must_to_toml(value: Any) -> str:
     Raises:
         FunctionError: It has no such form.
     """
-    return _written(gotoml.dump, value)
+    return _written(_toml, value)
 
 
 def from_toml(text: str) -> dict[str, Any]:
     """The map of a TOML text; under `Error` what is wrong with it."""
     try:
+        from towline.text import gotoml  # noqa: PLC0415 - few charts need it
+
         return {key: _engine_value(item) for key, item in gotoml.load(text).items()}
     except InputError as error:
         return {"Error": error.message}
+
+
+def _toml(value: Any) -> str:
+    from towline.text import gotoml  # noqa: PLC0415 - few charts need it
+
+    return gotoml.dump(plain(value))
 
 
 def _engine_value(value: Any) -> Any:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import calendar
 import re
 from typing import Final
+
+from towline.text.gotime.civil import days_in
 
 _TIME: Final = r"(?P<hour>\d{1,2}):(?P<minute>\d{1,2}):(?P<second>\d{1,2})(?:[.,]\d{1,9})?"
 _STAMP: Final = re.compile(
@@ -24,14 +25,11 @@ def is_timestamp(text: str) -> bool:
     if match is None or (match["zoned"] is None) != (match["zone"] is None):
         return False
     month = int(match["month"])
-    if not 1 <= month <= _MONTHS or not 1 <= int(match["day"]) <= _days(int(match["year"]), month):
+    if not 1 <= month <= _MONTHS or not 1 <= int(match["day"]) <= days_in(
+        int(match["year"]), month
+    ):
         return False
     if match["hour"] and any(int(match[part]) > most for part, most in _MOST.items()):
         return False
     zone = match["zone"]
     return zone in {None, "Z"} or (int(zone[1:3]) <= _ZONE_HOURS and int(zone[4:]) <= _ZONE_MINUTES)
-
-
-def _days(year: int, month: int) -> int:
-    # The calendar module knows no year 0, which is a leap year like 400.
-    return calendar.monthrange(year or 400, month)[1]

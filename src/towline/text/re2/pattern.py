@@ -7,14 +7,10 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Final
 
-import re2  # type: ignore[import-untyped]
-
 from towline.errors import InputError
 from towline.text.re2.template import Template, parse_template
 
-_OPTIONS: Final = re2.Options()
-_OPTIONS.log_errors = False
-_OPTIONS.max_mem = 16 * 1024 * 1024
+_MEMORY: Final = 16 * 1024 * 1024
 _LONGEST: Final = 100_000
 _SPECIAL: Final = re.compile(r"[\\.+*?()|\[\]{}^$]")
 _BYTE_ESCAPE: Final = re.compile(r"\\Q(?:.*?)(?:\\E|\Z)|\\(.)", re.DOTALL)
@@ -155,10 +151,15 @@ def quote_meta(text: str) -> str:
 
 
 def _compile(text: str) -> Any:
+    import re2  # type: ignore[import-untyped]  # noqa: PLC0415 - most programs never need it
+
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = _MEMORY
     if len(text) > _LONGEST:
         raise RegexError("error parsing regexp: expression too large")
     try:
-        compiled = re2.compile(_encode(text), _OPTIONS)
+        compiled = re2.compile(_encode(text), options)
     except re2.error as error:
         raise RegexError(_go_text(text, error.args[0])) from error
     for match in _BYTE_ESCAPE.finditer(text):

@@ -117,7 +117,7 @@ async def test_a_definition_with_a_taken_name_is_not_served(registry: Registry) 
     made = await registry.create(CRDS, other, manager="me")
     conditions = {c["type"]: (c["status"], c["reason"]) for c in made["status"]["conditions"]}
     assert conditions == {
-        "NamesAccepted": ("False", "KindConflict"),
+        "NamesAccepted": ("False", "ListKindConflict"),
         "Established": ("False", "NotAccepted"),
     }
     assert registry.kinds.stored(GroupResource("ex.com", "gadgets")) is None

@@ -31,7 +31,13 @@ def crd(**changes: Any) -> Any:
                         "properties": {"spec": {"type": "object"}},
                     }
                 },
-                "subresources": {"status": {}, "scale": {"specReplicasPath": ".spec.replicas"}},
+                "subresources": {
+                    "status": {},
+                    "scale": {
+                        "specReplicasPath": ".spec.replicas",
+                        "statusReplicasPath": ".status.replicas",
+                    },
+                },
             }
         ],
         **changes,

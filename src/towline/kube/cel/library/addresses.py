@@ -126,12 +126,14 @@ _TESTS: dict[str, Callable[[_Address], bool]] = {
         else address.packed[0] == 0xFF and address.packed[1] & 0x0F == 0x02
     ),
     "isLinkLocalUnicast": lambda address: address.is_link_local,
-    "isGlobalUnicast": lambda address: not (
-        address.is_unspecified
-        or address.is_loopback
-        or address.is_multicast
-        or address.is_link_local
-        or str(address) == "255.255.255.255"
+    "isGlobalUnicast": lambda address: (
+        not (
+            address.is_unspecified
+            or address.is_loopback
+            or address.is_multicast
+            or address.is_link_local
+            or str(address) == "255.255.255.255"
+        )
     ),
 }
 

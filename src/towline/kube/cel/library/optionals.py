@@ -92,5 +92,3 @@ def _last(items: Sequence[Value]) -> Optional:
 @_overload("unwrapOpt", "list(optional_type(V)).() -> list(V)")
 def _unwrap(items: Sequence[Optional]) -> list[Value]:
     return [item.value for item in items if item.present]
-
-

@@ -18,9 +18,7 @@ def _pattern(text: str, prefix: str) -> Pattern:
         raise EvaluationError(f"{prefix}{error}") from None
 
 
-@_overload(
-    "matches", "(string, string) -> bool", "string.(string) -> bool", cost=costs.matching
-)
+@_overload("matches", "(string, string) -> bool", "string.(string) -> bool", cost=costs.matching)
 def _matches(text: str, pattern: str) -> bool:
     return _pattern(pattern, "").matches(text)
 

@@ -1,4 +1,4 @@
-"""Texts: searching, cutting, replacing, joining. From the language and its strings extension. Pure."""
+"""Texts: searching, cutting, replacing, joining. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ _overload = FUNCTIONS.overload
 _UPPER = str.maketrans("abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 # White space as Go's unicode.IsSpace has it.
-_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+_SPACE = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
 
 
 @_overload("contains", "string.(string) -> bool", cost=costs.product)

@@ -92,7 +92,7 @@ def _check_host(text: str, host: str) -> None:
     if host.startswith("["):
         inside, closing, after = host.partition("]")
         if not closing:
-            raise ValueError(f'parse "{text}": missing \']\' in host')
+            raise ValueError(f"parse \"{text}\": missing ']' in host")
         port = after[1:]
         host = inside[1:]
     elif _HOST.fullmatch(host) is None:
@@ -107,9 +107,7 @@ def _url(text: str) -> UrlValue:
     try:
         return UrlValue(text, parse_url(text))
     except ValueError as error:
-        raise EvaluationError(
-            f"URL parse error during conversion from string: {error}"
-        ) from None
+        raise EvaluationError(f"URL parse error during conversion from string: {error}") from None
 
 
 @_overload("isURL", "(string) -> bool", cost=costs.traversal)

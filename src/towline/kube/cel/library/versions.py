@@ -41,9 +41,7 @@ class SemverValue(HostValue):
 
     def key(self) -> tuple[object, ...]:
         """What versions are ordered by: a pre-release comes before its release."""
-        parts = tuple(
-            (0, int(part), "") if part.isdigit() else (1, 0, part) for part in self.pre
-        )
+        parts = tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in self.pre)
         return (self.numbers, not self.pre, parts)
 
 
@@ -92,12 +90,12 @@ def _normal(text: str) -> str:
     "(string, bool) -> kubernetes.Semver",
     cost=costs.traversal,
 )
-def _semver(text: str, normalize: bool = False) -> SemverValue:  # noqa: FBT001, FBT002
+def _semver(text: str, normalize: bool = False) -> SemverValue:
     return _read(_normal(text) if normalize else text)
 
 
 @_overload("isSemver", "(string) -> bool", "(string, bool) -> bool", cost=costs.traversal)
-def _is_semver(text: str, normalize: bool = False) -> bool:  # noqa: FBT001, FBT002
+def _is_semver(text: str, normalize: bool = False) -> bool:
     try:
         _semver(text, normalize)
     except EvaluationError:

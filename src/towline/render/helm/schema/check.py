@@ -44,7 +44,7 @@ def _findings(
 ) -> str:
     text = ""
     if chart.schema is not None:
-        found = _validate(chart.schema, values, load)
+        found = _validate(chart.schema, values, major, load)
         text = f"{chart.name}:\n{found}" if found else ""
     for subchart in chart.dependencies:
         inner = values.get(subchart.name)
@@ -56,20 +56,22 @@ def _findings(
     return text
 
 
-def _validate(schema: bytes, values: dict[str, Any], load: Callable[[str], bytes]) -> str:
+def _validate(
+    schema: bytes, values: dict[str, Any], major: int, load: Callable[[str], bytes]
+) -> str:
     try:
-        problems = _validator(schema, load).problems(values)
+        problems = _validator(schema, major, load).problems(values)
     except ChartError as error:
         return error.message
     return shown(problems) + "\n" if problems else ""
 
 
-def _validator(schema: bytes, load: Callable[[str], bytes]) -> Validator:
-    key = hashlib.blake2b(schema, digest_size=20).hexdigest()
+def _validator(schema: bytes, major: int, load: Callable[[str], bytes]) -> Validator:
+    key = hashlib.blake2b(schema, digest_size=20).hexdigest() + str(major)
     validator = _VALIDATORS.get(key)
     if validator is None:
         documents = Documents(parse_document(schema), load)
-        validator = Validator(documents)
+        validator = Validator(documents, major=major)
         if documents.alone:
             _VALIDATORS.put(key, validator)
     return validator

@@ -22,6 +22,11 @@ _DRAFTS: Final = {
     "json-schema.org/draft-06/schema": 6,
     "json-schema.org/draft-04/schema": 4,
 }
+METASCHEMAS: Final = {
+    draft: f"{'http' if draft < 2019 else 'https'}://{url}"
+    for url, draft in _DRAFTS.items()
+    if url != "json-schema.org/schema"
+}
 _MOST_DOCUMENTS: Final = 32
 _DEPTH: Final = 200
 

@@ -6,26 +6,10 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from towline.render.helm.schema.documents import Number
+from towline.render.helm.schema.equality import duplicates, equal, exact, type_of
 from towline.render.helm.schema.formats import problem_with
 from towline.render.helm.schema.nodes import Node
 from towline.render.helm.schema.problems import display, grouped, quote, quoted
-
-
-def type_of(value: Any) -> str:
-    """The JSON type of a value."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "boolean"
-        case str():
-            return "string"
-        case dict():
-            return "object"
-        case list():
-            return "array"
-    return "number"
 
 
 def final_problem(node: Node, value: Any) -> str:
@@ -64,11 +48,8 @@ def size_problems(node: Node, value: Mapping[str, Any]) -> list[str]:
 def length_problems(node: Node, value: Sequence[Any]) -> list[str]:
     """What is wrong with the entries of an array, apart from their values."""
     texts = _bounds("Items", len(value), node.min_items, node.max_items)
-    if node.unique_items:
-        for second in range(1, len(value)):
-            for first in range(second):
-                if equal(value[second], value[first]):
-                    return [*texts, f"items at {first} and {second} are equal"]
+    if node.unique_items and (twice := duplicates(value)):
+        texts.append(f"items at {twice[0]} and {twice[1]} are equal")
     return texts
 
 
@@ -94,50 +75,15 @@ def number_problems(node: Node, value: float) -> list[str]:
     if not node.bounded:
         return []
     got = exact(value)
-    failed = (
-        ("minimum", node.minimum, node.minimum is not None and got < node.minimum),
-        ("maximum", node.maximum, node.maximum is not None and got > node.maximum),
-        (
-            "exclusiveMinimum",
-            node.exclusive_minimum,
-            node.exclusive_minimum is not None and got <= node.exclusive_minimum,
-        ),
-        (
-            "exclusiveMaximum",
-            node.exclusive_maximum,
-            node.exclusive_maximum is not None and got >= node.exclusive_maximum,
-        ),
-        (
-            "multipleOf",
-            node.multiple_of,
-            node.multiple_of is not None and (got / node.multiple_of).denominator != 1,
-        ),
-    )
-    return [
-        f"{name}: got {grouped(got)}, want {grouped(want)}"
-        for name, want, wrong in failed
-        if wrong and want is not None
-    ]
-
-
-def exact(value: float | Number) -> Fraction:
-    """A number as its shortest digits say."""
-    if isinstance(value, Number):
-        return value.value
-    return Fraction(repr(value)) if isinstance(value, float) else Fraction(int(value))
-
-
-def equal(left: Any, right: Any) -> bool:
-    """Whether two JSON values are the same; numbers compare by value."""
-    if type_of(left) != type_of(right):
-        return False
-    match left:
-        case dict():
-            return left.keys() == right.keys() and all(
-                equal(item, right[key]) for key, item in left.items()
-            )
-        case list():
-            return len(left) == len(right) and all(map(equal, left, right))
-        case None | bool() | str():
-            return bool(left == right)
-    return exact(left) == exact(right)
+    failed: list[tuple[str, Fraction]] = []
+    if node.minimum is not None and got < node.minimum:
+        failed.append(("minimum", node.minimum))
+    if node.maximum is not None and got > node.maximum:
+        failed.append(("maximum", node.maximum))
+    if node.exclusive_minimum is not None and got <= node.exclusive_minimum:
+        failed.append(("exclusiveMinimum", node.exclusive_minimum))
+    if node.exclusive_maximum is not None and got >= node.exclusive_maximum:
+        failed.append(("exclusiveMaximum", node.exclusive_maximum))
+    if node.multiple_of is not None and (got / node.multiple_of).denominator != 1:
+        failed.append(("multipleOf", node.multiple_of))
+    return [f"{name}: got {grouped(got)}, want {grouped(want)}" for name, want in failed]

@@ -9,12 +9,15 @@ from typing import Any, Final
 
 from towline.render.helm.errors import ChartError
 from towline.render.helm.schema.documents import (
+    METASCHEMAS,
     Documents,
     Number,
     Place,
     escape,
     metaschema_draft,
 )
+from towline.render.helm.schema.equality import duplicates
+from towline.render.helm.schema.problems import quote, quoted
 from towline.text.re2 import Pattern, RegexError, compile_pattern
 
 _TYPES: Final = ("null", "boolean", "number", "integer", "string", "array", "object")
@@ -145,7 +148,7 @@ class Nodes:
         elif isinstance(schema, dict):
             _Reading(self, self._documents, node, schema).read()
         else:
-            raise _invalid(place, "got no schema, want boolean or object")
+            raise _invalid(place, node.draft, "got no schema, want boolean or object")
         return node
 
     def resource(self, node: Node) -> Node:
@@ -211,6 +214,8 @@ class _Reading:
         if node.draft >= 6 and "const" in schema:
             node.has_const, node.const = True, schema["const"]
         node.enum = self._value("enum", list, "array")
+        if node.enum is not None and node.draft < 2019 and (twice := duplicates(node.enum)):
+            raise self._wrong("enum", f"items at {twice[0]} and {twice[1]} are equal")
         if node.draft < 2019:
             node.format = self._value("format", str, "string") or ""
         pattern = self._value("pattern", str, "string")
@@ -224,7 +229,7 @@ class _Reading:
         if names is None:
             return ()
         if not isinstance(names, list) or not names or any(name not in _TYPES for name in names):
-            raise self._wrong("type", f"value must be one of {', '.join(map(repr, _TYPES))}")
+            raise self._wrong("type", f"value must be one of {quoted(sorted(_TYPES))}")
         return tuple(name for name in _TYPES if name in names)
 
     def _bounds(self) -> None:
@@ -324,7 +329,8 @@ class _Reading:
 
     def _wrong(self, keyword: str, problem: str) -> ChartError:
         place = self._node.place
-        return _invalid(Place(place.document, f"{place.pointer}/{escape(keyword)}"), problem)
+        pointer = f"{place.pointer}/{escape(keyword)}"
+        return _invalid(Place(place.document, pointer), self._node.draft, problem)
 
 
 def _anything(node: Node) -> Node:
@@ -333,7 +339,8 @@ def _anything(node: Node) -> Node:
     return accepted
 
 
-def _invalid(place: Place, problem: str) -> ChartError:
+def _invalid(place: Place, draft: int, problem: str) -> ChartError:
     return ChartError(
-        f"\"{place.document}#\" is not valid against metaschema: - at '{place.pointer}': {problem}"
+        f'"{place.document}#" is not valid against metaschema: jsonschema validation failed with '
+        f"'{METASCHEMAS[draft]}#'\n- at {quote(place.pointer)}: {problem}"
     )

@@ -18,15 +18,22 @@ class Problem:
 
     Attributes:
         path: Where in the values.
-        text: What is wrong; empty for a mere group of causes.
+        text: What is wrong.
         causes: What led to it.
+        group: Whether it merely holds several findings about one value.
         transparent: Whether it is not shown when it has a single cause (a `$ref`).
     """
 
     path: tuple[str, ...]
     text: str
     causes: list[Problem] = field(default_factory=list)
+    group: bool = False
     transparent: bool = False
+
+    @property
+    def members(self) -> list[Problem]:
+        """The findings of a group, or the finding itself."""
+        return self.causes if self.group else [self]
 
 
 def shown(problems: Iterable[Problem]) -> str:
@@ -39,8 +46,7 @@ def shown(problems: Iterable[Problem]) -> str:
 
 def _show(problem: Problem, depth: int, lines: list[str]) -> None:
     if not (problem.transparent and len(problem.causes) == 1):
-        text = problem.text or "validation failed"
-        lines.append(f"{'  ' * depth}- at {quote(pointer(problem.path))}: {text}")
+        lines.append(f"{'  ' * depth}- at {quote(pointer(problem.path))}: {problem.text}")
         depth += 1
     for cause in problem.causes:
         _show(cause, depth, lines)

@@ -92,13 +92,15 @@ class Validator:
 
     Args:
         documents: The schema and what it refers to.
+        major: Which Helm's texts are wanted: 3 or 4.
 
     Raises:
         ChartError: The schema is malformed.
     """
 
-    def __init__(self, documents: Documents) -> None:
+    def __init__(self, documents: Documents, *, major: int = 3) -> None:
         self._documents = documents
+        self._major = major
         self._nodes = Nodes(documents)
         self._root = self._nodes.at(Place(ROOT))
 
@@ -108,18 +110,17 @@ class Validator:
         Raises:
             LimitError: It takes too many steps or is nested too deeply.
         """
-        found = _Run(self._documents, self._nodes).root(self._root, value)
-        if found is None:
-            return []
-        return [found] if found.text else found.causes
+        found = _Run(self._documents, self._nodes, self._major).root(self._root, value)
+        return [] if found is None else found.members
 
 
 class _Run:
     """One validation."""
 
-    def __init__(self, documents: Documents, nodes: Nodes) -> None:
+    def __init__(self, documents: Documents, nodes: Nodes, major: int) -> None:
         self._documents = documents
         self._nodes = nodes
+        self._major = major
         self._steps = 0
         self._values = 0
 
@@ -127,7 +128,7 @@ class _Run:
         return self._check(_Look(node, value, (), 0, None, _open(node, value, needed=False)))
 
     def _check(self, look: _Look) -> Problem | None:
-        """What is wrong; a problem without a text is a group of several."""
+        """What is wrong, if anything is."""
         node, value = look.node, look.value
         self._steps += 1
         look.depth = look.parent.depth + 1 if look.parent else 0
@@ -153,7 +154,9 @@ class _Run:
             self._unseen(look)
         if not look.found:
             return None
-        return look.found[0] if len(look.found) == 1 else Problem(look.path, "", look.found)
+        if len(look.found) == 1:
+            return look.found[0]
+        return Problem(look.path, "validation failed", look.found, group=True)
 
     def _again(self, look: _Look, node: Node) -> Problem | None:
         """Another schema at the same value."""
@@ -163,22 +166,18 @@ class _Run:
             look.unseen.keep(unseen)
         return problem
 
-    def _self(self, look: _Look, node: Node) -> Problem | None:
-        return _named(self._again(look, node))
-
     def _inner(self, look: _Look, node: Node, value: Any, token: str) -> Problem | None:
         """A schema at a member or entry."""
         self._values += 1
         unseen = _open(node, value, needed=False)
         inner = _Look(node, value, (*look.path, token), self._values, look, unseen)
-        return _named(self._check(inner))
+        return self._check(inner)
 
     def _reference(self, look: _Look, node: Node) -> Problem | None:
         problem = self._again(look, node)
         if problem is None:
             return None
-        causes = [problem] if problem.text else problem.causes
-        return Problem(look.path, "validation failed", causes, transparent=True)
+        return Problem(look.path, "validation failed", problem.members, transparent=True)
 
     def _by_type(self, look: _Look) -> None:
         match look.value:
@@ -203,7 +202,7 @@ class _Run:
             if name not in value:
                 continue
             if isinstance(dependency, Node):
-                look.add(self._self(look, dependency))
+                look.add(self._again(look, dependency))
             elif lacking := [wanted for wanted in dependency if wanted not in value]:
                 look.say(f"properties {quoted(lacking)} required, if {quote(name)} exists")
         unwanted = [name for name in value if not self._member(look, name, value[name])]
@@ -211,10 +210,12 @@ class _Run:
             look.say(f"additional properties {quoted(unwanted)} not allowed")
         if node.property_names is not None:
             for name in value:
-                problem = self._inner(look, node.property_names, name, "")
+                self._values += 1
+                key = _Look(node.property_names, name, (), self._values, look, _Open())
+                problem = self._check(key)
                 if problem is not None:
                     text = f"invalid propertyName {quote(name)}"
-                    look.found.append(Problem((), text, problem.causes))
+                    look.found.append(Problem((), text, problem.members))
 
     def _member(self, look: _Look, name: str, item: Any) -> bool:
         """Looks at a member; false when no schema admits it."""
@@ -245,8 +246,8 @@ class _Run:
             if rest and listed and node.items.always is False and node.draft < 2020:
                 look.say(f"last {len(rest)} additionalItem(s) not allowed")
             else:
-                # The library counts the entries behind the listed ones from zero again.
-                for index, item in enumerate(rest):
+                # The library of Helm 3 counts the entries behind the listed ones from zero again.
+                for index, item in enumerate(rest, 0 if self._major < 4 else listed):
                     look.add(self._inner(look, node.items, item, str(index)))
         if node.contains is not None:
             self._contains(look, node.contains, value)
@@ -273,9 +274,9 @@ class _Run:
 
     def _conditions(self, look: _Look) -> None:
         node = look.node
-        if node.not_ is not None and self._self(look, node.not_) is None:
+        if node.not_ is not None and self._again(look, node.not_) is None:
             look.say("'not' failed")
-        causes = [wrong for one in node.all_of if (wrong := self._self(look, one)) is not None]
+        causes = [wrong for one in node.all_of if (wrong := self._again(look, one)) is not None]
         if causes:
             look.say("'allOf' failed", causes)
         if node.any_of:
@@ -283,15 +284,15 @@ class _Run:
         if node.one_of:
             self._one_of(look)
         if node.if_ is not None:
-            branch = node.then if self._self(look, node.if_) is None else node.else_
+            branch = node.then if self._again(look, node.if_) is None else node.else_
             if branch is not None:
-                look.add(self._self(look, branch))
+                look.add(self._again(look, branch))
 
     def _any_of(self, look: _Look) -> None:
         causes: list[Problem] = []
         matched = False
         for schema in look.node.any_of:
-            problem = self._self(look, schema)
+            problem = self._again(look, schema)
             if problem is not None:
                 causes.append(problem)
                 continue
@@ -305,7 +306,7 @@ class _Run:
         causes: list[Problem] = []
         matched = -1
         for index, schema in enumerate(look.node.one_of):
-            problem = self._self(look, schema)
+            problem = self._again(look, schema)
             if problem is not None:
                 causes.append(problem)
             elif matched >= 0:
@@ -357,13 +358,6 @@ class _Run:
             for index in sorted(look.unseen.entries):
                 look.add(self._inner(look, node.unevaluated_items, value[index], str(index)))
             look.unseen.entries.clear()
-
-
-def _named(problem: Problem | None) -> Problem | None:
-    """A group below the top gets a line of its own."""
-    if problem is not None and not problem.text:
-        problem.text = "validation failed"
-    return problem
 
 
 def _open(node: Node, value: Any, *, needed: bool) -> _Open:
