@@ -20,6 +20,7 @@ _COMMANDS = {
     "image": ("towline.cli.image", "Base images for offline use"),
     "kustomize": ("towline.cli.kustomize", "Kustomize in process: build"),
     "pipeline": ("towline.cli.pipeline", "Pipelines: lint, list, runs, logs, start"),
+    "render": ("towline.cli.render", "Render applications without a cluster"),
     "status": ("towline.cli.status", "What runs, and where"),
     "trace": ("towline.cli.trace", "Follow a commit to its pods"),
     "up": ("towline.cli.up", "Start everything"),

@@ -8,8 +8,9 @@ from datetime import date, datetime, time
 from typing import Any, Final
 
 from towline.errors import InputError
-from towline.text.gotime import Moment
+from towline.text.gotime import Moment, format_moment
 from towline.text.gotime.civil import days_of
+from towline.text.gotime.layout import RFC3339_NANO
 from towline.text.goyaml.numbers import fixed
 
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+\Z")
@@ -27,6 +28,11 @@ _SHORT: Final = {
 _ESCAPED: Final = re.compile('[\x00-\x1f"\\\\\x7f]')
 _PLACE: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)\Z")
 _DEEPEST: Final = 200
+_LAYOUTS: Final = {
+    "datetime-local": "2006-01-02T15:04:05.999999999",
+    "date-local": "2006-01-02",
+    "time-local": "15:04:05.999999999",
+}
 _DAY: Final = 86_400
 
 
@@ -34,7 +40,8 @@ def dump(value: Any) -> str:
     """The value as TOML: plain keys first, then tables, each sorted; nil entries are left out.
 
     Args:
-        value: A map; other values are written as they would stand behind a key.
+        value: A map of what JSON can hold, and moments; other values are written as they would
+            stand behind a key.
 
     Raises:
         InputError: A list with a nil in it, or a list of maps without a key.
@@ -140,6 +147,8 @@ def _element(value: Any, depth: int = 0) -> str:
             return f"[{', '.join(_element(item, depth + 1) for item in value)}]"
         case dict():
             return _inline_table(value, depth)
+        case Moment():
+            return format_moment(value, _LAYOUTS.get(value.zone, RFC3339_NANO))
     raise InputError(f"unexpected type: {type(value).__name__}")
 
 

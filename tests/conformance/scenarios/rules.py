@@ -94,8 +94,9 @@ def rules_on_objects(talk: Talk) -> None:
     serve(talk, definition("rules.example.com", "things", "Thing", _root(spec)))
     path = talk.path("rules.example.com/v1/things")
 
-    def thing(name: str, **spec: Any) -> dict[str, Any]:
-        head = {"apiVersion": "rules.example.com/v1", "kind": "Thing", "metadata": {"name": name}}
+    def thing(called: str, **spec: Any) -> dict[str, Any]:
+        meta = {"name": called}
+        head = {"apiVersion": "rules.example.com/v1", "kind": "Thing", "metadata": meta}
         return {**head, "spec": spec}
 
     for step, fields in {

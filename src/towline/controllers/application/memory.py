@@ -9,6 +9,7 @@ import msgspec
 
 from towline.argo.pinned import Pinned
 from towline.controllers.application.ports import Drift
+from towline.controllers.application.renders import Outcome
 from towline.gitops.health import Health
 from towline.gitops.targets import TargetSet
 from towline.kube.refs import ObjectKey
@@ -32,13 +33,18 @@ class Rendered(msgspec.Struct, frozen=True, eq=False):
         pinned: The sources and their revisions.
         asked: Identity of everything else that was asked.
         result: All manifests.
-        source_types: The tool of each source; empty for one that is only referred to.
+        outcomes: Each source's render; None for one that is only referred to.
     """
 
     pinned: Pinned
     asked: str
     result: RenderResult
-    source_types: tuple[str, ...]
+    outcomes: tuple[Outcome | None, ...]
+
+    @property
+    def source_types(self) -> tuple[str, ...]:
+        """The tool of each source; empty for one that is only referred to."""
+        return tuple(outcome.result.source_type if outcome else "" for outcome in self.outcomes)
 
 
 class Memory(msgspec.Struct, kw_only=True):

@@ -20,6 +20,13 @@ _SMALL: Final = 256 * 1024  # bytes of manifests that a thread parses in a few m
 _MAX_FOREIGN: Final = 64
 
 
+class Outcome(msgspec.Struct, frozen=True, eq=False):
+    """A render, and whether an earlier one was still good."""
+
+    result: RenderResult
+    remembered: bool
+
+
 class Renders:
     """Renders sources.
 
@@ -42,7 +49,7 @@ class Renders:
 
     async def render(
         self, inputs: Inputs, request: RenderRequest, *, fresh: bool = False
-    ) -> RenderResult:
+    ) -> Outcome:
         """The manifests of one source.
 
         Args:
@@ -58,7 +65,7 @@ class Renders:
                 inputs = await self._with(inputs, wanted, request)
             known = self._cache.lookup(inputs, request)
             if known is not None:
-                return known
+                return Outcome(known, remembered=True)
         while True:
             try:
                 result = await self._make(inputs, request)
@@ -67,7 +74,7 @@ class Renders:
                     raise
                 inputs = await self._with(inputs, missing.wanted, request)
             else:
-                return self._cache.keep(inputs, request, result)
+                return Outcome(self._cache.keep(inputs, request, result), remembered=False)
 
     async def _with(self, inputs: Inputs, wanted: Foreign, request: RenderRequest) -> Inputs:
         if self._foreign is None or len(inputs.foreign) >= _MAX_FOREIGN:

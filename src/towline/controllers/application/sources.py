@@ -12,11 +12,11 @@ from towline.argo.names import instance_name
 from towline.argo.pinned import Pinned
 from towline.controllers.application.memory import Memory, Rendered
 from towline.controllers.application.ports import ChartPort, ClusterFacts, RepositoryPort
-from towline.controllers.application.renders import Renders
+from towline.controllers.application.renders import Outcome, Renders
 from towline.errors import InputError, TowlineError, TransientError
 from towline.render.environment import build_variables
 from towline.render.inputs import FileTree, Inputs
-from towline.render.result import RenderResult, combined
+from towline.render.result import combined
 from towline.render.source import RenderRequest
 
 _MAX_SOURCES: Final = 64
@@ -120,18 +120,18 @@ class SourceReader:
             for source, revision in zip(pinned.sources, pinned.revisions, strict=True)
         ]
         refs = _refs(pinned.sources, trees)
-        results: list[RenderResult | None] = []
+        outcomes: list[Outcome | None] = []
         for request, tree in zip(requests, trees, strict=True):
             if app.several and not request.source.get("path") and not request.source.get("chart"):
-                results.append(None)  # only there to be referred to
+                outcomes.append(None)  # only there to be referred to
                 continue
             inputs = Inputs(tree=tree, refs=refs, age_keys=keys)
-            results.append(await self._renders.render(inputs, request, fresh=fresh))
+            outcomes.append(await self._renders.render(inputs, request, fresh=fresh))
         rendered = Rendered(
             pinned,
             asked,
-            combined([result for result in results if result is not None]),
-            tuple(result.source_type if result else "" for result in results),
+            combined([outcome.result for outcome in outcomes if outcome is not None]),
+            tuple(outcomes),
         )
         if pinned.sources == app.raw_sources:
             memory.rendered = rendered

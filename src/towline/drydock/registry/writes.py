@@ -245,7 +245,9 @@ class Writes:
         )
         tracked = self._tracked(kind, old, shaped.obj, options, subresource)
         admitted = self._admit_update(kind, old, tracked, subresource)
-        return self._store_update(kind, live, admitted, options, shaped.warnings, subresource)
+        return self._store_update(
+            kind, live, admitted, options, shaped.warnings, subresource=subresource
+        )
 
     def bind(self, target: Target, edit: Callable[[Obj], Obj], options: WriteOptions) -> Staged:
         """Writes specification and status of a pod at once, as binding it to a node does.
@@ -254,9 +256,8 @@ class Writes:
             ApiError: It is gone, or `edit` refuses.
         """
         live = self._live(target)
-        new = edit(live.obj)
-        pipeline.check(target.kind, new, live.obj)
-        return self._commit(target.kind, new, options, ())
+        # The node is the one thing that only a binding may set: it is not checked as an update.
+        return self._commit(target.kind, edit(live.obj), options, ())
 
     def _admit_update(self, kind: ServedKind, old: Obj, new: Obj, subresource: str) -> Obj:
         if kind.resource == strategy.SERVICES and not subresource:
@@ -275,6 +276,7 @@ class Writes:
         new: Obj,
         options: WriteOptions,
         warnings: tuple[str, ...],
+        *,
         subresource: str = "",
     ) -> Staged:
         old = versions.to_served(kind, live.obj)
@@ -336,7 +338,7 @@ class Writes:
         )
         completed = self._admit_update(kind, old, pipeline.complete(kind, merged), subresource)
         return self._store_update(
-            kind, live, completed, options, options.strict_problems, subresource
+            kind, live, completed, options, options.strict_problems, subresource=subresource
         )
 
     def _check_config(self, target: Target, config: Any) -> None:

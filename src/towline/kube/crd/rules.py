@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import sha256
-from threading import Lock
 from typing import Any
 
 import msgspec
 
 from towline.kube.cel.rules import RuleNode, compile_rules, has_rules
 
-_KEPT = 256
 _encoder = msgspec.json.Encoder(order="deterministic")
+
+
+class _Schema:
+    """A schema that equals every other one with its digest."""
+
+    __slots__ = ("digest", "raw")
+
+    def __init__(self, raw: Mapping[str, Any]) -> None:
+        self.raw = raw
+        self.digest = sha256(_encoder.encode(raw)).digest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Schema) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+
+@lru_cache(maxsize=256)
+def _compiled(schema: _Schema) -> RuleNode | None:
+    return compile_rules(schema.raw)
 
 
 class CustomRules:
@@ -27,37 +46,12 @@ class CustomRules:
     """
 
     def __init__(self, schema: Mapping[str, Any] | None) -> None:
-        self._schema = schema if schema is not None and has_rules(schema) else None
-        self._digest = (
-            b"" if self._schema is None else sha256(_encoder.encode(self._schema)).digest()
-        )
+        ruled = schema is not None and has_rules(schema)
+        self._schema = _Schema(schema) if schema is not None and ruled else None
 
     def compiled(self) -> RuleNode | None:
         """The rules, or None when there are none."""
-        if self._schema is None:
-            return None
-        return _CACHE.get(self._digest, self._schema)
+        return None if self._schema is None else _compiled(self._schema)
 
 
-class _Cache:
-    """The rules compiled last."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._known: OrderedDict[bytes, RuleNode | None] = OrderedDict()
-
-    def get(self, digest: bytes, schema: Mapping[str, Any]) -> RuleNode | None:
-        with self._lock:
-            if digest in self._known:
-                self._known.move_to_end(digest)
-                return self._known[digest]
-        made = compile_rules(schema)
-        with self._lock:
-            self._known[digest] = made
-            while len(self._known) > _KEPT:
-                self._known.popitem(last=False)
-        return made
-
-
-_CACHE = _Cache()
 NO_RULES = CustomRules(None)

@@ -7,9 +7,16 @@ from typing import Any, Final
 
 import msgspec
 
-from towline.errors import InputError
 from towline.render.kustomize.fieldspecs import FieldSpec
-from towline.render.kustomize.files import Access, Charts, Files, Folder, NoRemotes, Remotes
+from towline.render.kustomize.files import (
+    Access,
+    Charts,
+    Files,
+    Folder,
+    NoRemotes,
+    Remotes,
+    directory,
+)
 from towline.render.kustomize.ids import Gvk
 from towline.render.kustomize.labelling import set_entries
 from towline.render.kustomize.model import Kustomization, SortOptions
@@ -99,11 +106,8 @@ class Kustomizer:
             LimitError: A bound is reached.
         """
         access = Access(self._remotes, self._charts, options.restricted)
-        found = files.real(path)
-        if found is None or not found[1]:
-            raise InputError(f"'{files.shown(path)}' is not a directory")
         build = Build(Schemas(), self._parsed, [])
-        target = Target(Folder(files, found[0], access), build, edit)
+        target = Target(Folder(files, directory(files, path), access), build, edit)
         gathered = target.gather_root()
         resources = gathered.resources
         _complete(gathered)

@@ -77,15 +77,14 @@ def yaml_place(error: InputError) -> str:
 
 
 def _first(text: str, reading: Reading) -> Value:
-    builder = _Builder(reading)
     try:
-        return builder.first(CParser(text).get_event)
+        return _Builder(text, reading).first(CParser(text).get_event)
     except yaml.scanner.ScannerError as error:
         # To Go's reader a colon before a bracket is part of the text, as in `{key:}`.
         if error.problem != "found unexpected ':'":
             raise
         quoted = _COLON.sub(r'"\1"', text)
-    return _Builder(reading).first(CParser(quoted).get_event)
+    return _Builder(quoted, reading).first(CParser(quoted).get_event)
 
 
 def _where(error: yaml.MarkedYAMLError) -> str:
@@ -100,7 +99,9 @@ def _where(error: yaml.MarkedYAMLError) -> str:
 class _Builder:
     """One pass over libyaml's events of one document."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, text: str, reading: Reading) -> None:
+        self._text = text
+        self._has_slashes = "\\/" in text
         self._reading = reading
         self._limits = reading.limits
         self._anchors: dict[str, tuple[Value, int]] = {}
@@ -206,6 +207,8 @@ class _Builder:
         text: str = event.value
         if event.tag is None:
             if not event.implicit[0]:
+                if self._has_slashes and event.style == '"':
+                    self._refuse_slash(event)
                 return text
             known = self._reading.scalars
             if text in known:
@@ -219,12 +222,20 @@ class _Builder:
             return value
         return self._tagged(event.tag, text, event)
 
+    def _refuse_slash(self, event: Any) -> None:
+        """Go's reader does not know the escape of a slash."""
+        raw = self._text[event.start_mark.index : event.end_mark.index]
+        if "\\/" in raw.replace("\\\\", ""):
+            raise InputError("yaml: found unknown escape character")
+
     def _tagged(self, tag: str, text: str, event: Any) -> Value:
         if tag == _TAG + "binary":
             try:
                 return base64.b64decode("".join(text.split()), validate=True).decode()
             except (binascii.Error, UnicodeDecodeError):
                 self._fail("!!binary value contains invalid base64 data", event)
+        if tag == _TAG + "timestamp":
+            return resolve(text)
         kinds = {"int": int, "float": float, "bool": bool, "null": type(None)}
         kind = kinds.get(tag.removeprefix(_TAG))
         if kind is None:

@@ -233,16 +233,7 @@ class Folder:
             place = self._place(path)
         except InputError as error:
             raise InputError(f"must build at directory: {error.message}") from error
-        shown = self.files.shown(place)
-        found = self._real(place)
-        if found is None:
-            raise InputError(
-                "must build at directory: not a valid directory: evalsymlink failure on "
-                f"'{shown}' : lstat {shown}: no such file or directory"
-            )
-        if not found[1]:
-            raise InputError(f"must build at directory: '{shown}': file is not directory")
-        return found[0]
+        return directory(self.files, place)
 
     def _remote_base(self, address: RemoteBase) -> Folder:
         folder: Folder | None = self
@@ -284,6 +275,24 @@ class Folder:
 
     def _real(self, place: str) -> tuple[str, bool] | None:
         return self.files.real(place)
+
+
+def directory(files: Files, path: str) -> str:
+    """A folder, links followed.
+
+    Raises:
+        InputError: There is none.
+    """
+    shown = files.shown(path)
+    found = files.real(path)
+    if found is None:
+        raise InputError(
+            "must build at directory: not a valid directory: evalsymlink failure on "
+            f"'{shown}' : lstat {shown}: no such file or directory"
+        )
+    if not found[1]:
+        raise InputError(f"must build at directory: '{shown}': file is not directory")
+    return found[0]
 
 
 def is_below(path: str, folder: str) -> bool:

@@ -17,11 +17,14 @@ from towline.render.kustomize.ids import ResId
 from towline.render.kustomize.model import Image, Replica
 from towline.render.kustomize.patterns import compiled
 from towline.render.kustomize.resmap import ResMap
+from towline.render.kustomize.resource import Resource
 from towline.render.kustomize.values import (
+    Shared,
     Value,
     checked_key,
     is_null,
     respelled,
+    set_everywhere,
     text_of,
 )
 
@@ -32,29 +35,72 @@ _TAG_OR_DIGEST = r"(:[a-zA-Z0-9_.{}-]*)?(@[a-zA-Z0-9]+([.+_-][a-zA-Z0-9]+)*:[a-z
 def set_entries(entries: Mapping[str, str], specs: Sequence[FieldSpec]) -> Transformer:
     """Sets labels or annotations in the fields of the specifications."""
     pairs = [(checked_key(key), text) for key, text in sorted(entries.items())]
-    odd = any(key != str(key) or type(key) is not str for key, _ in pairs)
-
-    def edit(value: Value) -> Value:
-        if is_null(value):
-            return value
-        if not isinstance(value, dict):
-            kind = "SequenceNode" if isinstance(value, list) else "ScalarNode"
-            raise InputError(f"wrong node kind: expected MappingNode but got {kind}")
-        if all(value.get(key) == text for key, text in pairs):
-            return value
-        return {**value, **dict(pairs)}
+    odd = any(type(key) is not str for key, _ in pairs)
 
     def transform(resources: ResMap) -> None:
         if not pairs:
             return
         for resource in resources:
             resource.special |= odd
-            gvk, value = resource.gvk, resource.value
-            for spec in specs:
-                value = edited(value, gvk, spec, edit, create=MAPPING, who=resource.id)
-            resource.value = value
+            _set_pairs(resource, pairs, specs)
 
     return transform
+
+
+def _set_pairs(
+    resource: Resource, pairs: Sequence[tuple[str, str]], specs: Sequence[FieldSpec]
+) -> None:
+    plain = _EntrySetter(pairs, shared=False)
+    value = plain.apply(resource, specs)
+    if plain.most_added > 1 or plain.changes:
+        setter = _EntrySetter(pairs, shared=True)
+        value = setter.apply(resource, specs)
+        resource.special = True
+        if setter.changes:
+            value = set_everywhere(value, setter.changes)
+    resource.value = value
+
+
+class _EntrySetter:
+    """Sets entries in mappings; keeps what becomes, or is, one node in several of them."""
+
+    def __init__(self, pairs: Sequence[tuple[str, str]], *, shared: bool) -> None:
+        self._pairs = [(key, Shared(text, object()) if shared else text) for key, text in pairs]
+        self._added = dict.fromkeys((key for key, _ in pairs), 0)
+        self.changes: dict[int, tuple[object, Value]] = {}
+
+    @property
+    def most_added(self) -> int:
+        """In how many mappings one key was new, at most."""
+        return max(self._added.values())
+
+    def apply(self, resource: Resource, specs: Sequence[FieldSpec]) -> dict[str, Value]:
+        """The object with the entries set."""
+        value, gvk = resource.value, resource.gvk
+        for spec in specs:
+            value = edited(value, gvk, spec, self._edit, create=MAPPING, who=resource.id)
+        return value
+
+    def _edit(self, value: Value) -> Value:
+        if is_null(value):
+            return value
+        if not isinstance(value, dict):
+            kind = "SequenceNode" if isinstance(value, list) else "ScalarNode"
+            raise InputError(f"wrong node kind: expected MappingNode but got {kind}")
+        if all(value.get(key) == text for key, text in self._pairs):
+            return value
+        result = dict(value)
+        for key, text in self._pairs:
+            before = result.get(key)
+            if key not in result:
+                self._added[key] += 1
+                result[key] = text
+            elif isinstance(before, Shared):
+                self.changes[id(before.group)] = (before.group, str(text))
+                result[key] = Shared(text, before.group)
+            else:
+                result[key] = str(text)
+        return result
 
 
 def set_replicas(replica: Replica, specs: Sequence[FieldSpec]) -> Transformer:

@@ -12,10 +12,12 @@ from typing import Any, Final, NoReturn
 from towline.errors import InputError
 from towline.render.kustomize.schema import Schemas, Shape
 from towline.render.kustomize.values import (
+    Shared,
     Spelled,
     Value,
     is_empty,
     is_null,
+    set_everywhere,
     text_of,
 )
 
@@ -41,7 +43,10 @@ def strategic_merge(
     if text_of(patch.get(_DIRECTIVE)) == "replace":
         # The original merges in place, so what replaces the whole object is lost.
         return target
-    result = _Walk(schemas, prepend).walk(target, patch, None, ())
+    walk = _Walk(schemas, prepend)
+    result = walk.walk(target, patch, None, ())
+    if walk.changes:
+        result = set_everywhere(result, walk.changes)
     return result if isinstance(result, dict) else None
 
 
@@ -49,6 +54,7 @@ class _Walk:
     def __init__(self, schemas: Schemas, prepend: bool) -> None:
         self._schemas = schemas
         self._prepend = prepend
+        self.changes: dict[int, tuple[object, Value]] = {}
 
     def walk(
         self,
@@ -74,7 +80,15 @@ class _Walk:
             if keys is None:
                 return dest if patch is _ABSENT else patch
             return self._sequence(dest, patch, shape, keys, path)
-        return dest if patch is _ABSENT else patch
+        return self._scalar(dest, patch)
+
+    def _scalar(self, dest: Value, patch: Value) -> Value:
+        if patch is _ABSENT:
+            return dest
+        if isinstance(dest, Shared) and not is_null(patch):
+            self.changes[id(dest.group)] = (dest.group, patch)
+            return Shared(patch, dest.group) if isinstance(patch, str) else patch
+        return patch
 
     def _embedded(self, *nodes: Value) -> Shape | None:
         for node in nodes:

@@ -89,10 +89,11 @@ def _finished(resource: Resource, build_metadata: Sequence[str]) -> dict[str, An
     if not resource.special:
         return resource.value
     try:
-        return finished(resource.value)
+        result: dict[str, Any] = finished(resource.value)
     except InputError as error:
         place = f"key {error.field} of " if error.field else ""
         raise InputError(f"{place}{resource.id}: {error.message}") from error
+    return result
 
 
 def _set_annotations(resource: Resource, notes: dict[str, str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -19,6 +19,7 @@ from towline.render.kustomize.resmap import ResMap
 from towline.render.kustomize.resource import Resource
 from towline.render.kustomize.values import finished
 
+_EXACT: Final = 2**53
 Read = Callable[[bytes], list[Resource]]
 Load = Callable[[str], bytes]
 
@@ -235,6 +236,15 @@ def _operating(
     return transform
 
 
+def _doubles(value: Any) -> Any:
+    """The value with large integers as the original has them after a JSON patch: doubles."""
+    if isinstance(value, dict):
+        return {key: _doubles(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_doubles(item) for item in value]
+    return int(float(value)) if type(value) is int and abs(value) > _EXACT else value
+
+
 def _failed(operation: dict[str, Any], error: ApiError) -> str:
     """What the original says of an operation that does not fit."""
     detail = str(error).partition("our request: ")[2] or str(error)
@@ -290,4 +300,4 @@ def _operate(resource: Resource, operations: list[Any]) -> None:
     if isinstance(noted, dict) and noted.get("annotations") == {}:
         patched = {**patched, "metadata": {k: v for k, v in noted.items() if k != "annotations"}}
     resource.special = False
-    resource.value = patched
+    resource.value = _doubles(patched)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from towline.errors import InputError
 from towline.render.kustomize.config import field_specs
 from towline.render.kustomize.decode import read_yaml, to_record
-from towline.render.kustomize.files import Folder
+from towline.render.kustomize.files import Charts, Folder
 from towline.render.kustomize.generated import config_map, secret
 from towline.render.kustomize.labelling import (
     Transformer,
@@ -95,14 +95,16 @@ class Plugins:
             ) from error
         return lambda: make(self, finished(config.value))
 
-    def check_charts(self) -> None:
-        """Charts must be enabled.
+    def check_charts(self) -> Charts:
+        """What inflates charts.
 
         Raises:
-            InputError: They are not.
+            InputError: They are not enabled.
         """
-        if self._folder.access.charts is None:
+        charts = self._folder.access.charts
+        if charts is None:
             raise InputError("must specify --enable-helm")
+        return charts
 
     def transformer(self, config: Resource) -> Transformer:
         """The transformer of a configuration.
@@ -135,9 +137,7 @@ class Plugins:
         Raises:
             InputError: Charts are not enabled, or this one does not render.
         """
-        self.check_charts()
-        charts = self._folder.access.charts
-        assert charts is not None
+        charts = self.check_charts()
         if not chart.name:
             raise InputError("chart name cannot be empty", field="helmCharts")
         for what, text in (("releaseName", chart.release_name), ("chart name", chart.name)):

@@ -12,7 +12,7 @@ from towline.errors import InputError
 from towline.render.kustomize.documents import Reading, read_document, split_documents
 from towline.render.kustomize.resource import Resource
 from towline.render.kustomize.schema import Schemas
-from towline.render.kustomize.values import Value, finished, is_empty, is_null, text_of
+from towline.render.kustomize.values import Value, decoded, finished, is_empty, is_null, text_of
 
 _CACHED: Final = 256
 _CACHED_BYTES: Final = 24 << 20
@@ -161,5 +161,5 @@ def _inlined(nodes: list[dict[str, Value]], reading: Reading) -> list[dict[str, 
             continue
         if not isinstance(items, list):
             raise InputError(f"expected array in {kind}/items, but found {type(items).__name__}")
-        queue.extend(item for item in map(finished, items) if _checked(item))
+        queue.extend(item for item in map(finished, decoded(items)) if _checked(item))
     return result

@@ -24,12 +24,14 @@ from towline.render.kustomize.resmap import ResMap
 from towline.render.kustomize.resource import Resource
 from towline.render.kustomize.structured import set_in_text
 from towline.render.kustomize.values import (
+    Shared,
     Value,
     is_empty,
     is_scalar,
     resolve,
     respelled,
     retagged,
+    set_everywhere,
     text_of,
 )
 
@@ -140,6 +142,7 @@ class _Target:
 
     def _set(self, resource: Resource, value: Value) -> None:
         document = _private(resource.value)
+        changes: dict[int, tuple[object, Value]] = {}
         for path in self._paths:
             parts = dotted(path)
             if set_in_text(document, parts, value, self._options, set_place):
@@ -152,9 +155,12 @@ class _Target:
             if not found:
                 raise InputError(_not_found(path, create))
             for place in found:
+                before = place.value
                 set_place(place, value, self._options)
+                if isinstance(before, Shared):
+                    changes[id(before.group)] = (before.group, place.value)
         resource.special = True
-        resource.value = document
+        resource.value = set_everywhere(document, changes) if changes else document
 
 
 def _not_found(path: str, create: Value) -> str:

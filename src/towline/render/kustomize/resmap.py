@@ -106,6 +106,8 @@ class ResMap:
     def note_transformer(self, origin: Origin) -> None:
         """Adds a transformer to what has changed the resources."""
         for resource in self.resources:
+            # The original writes all annotations anew here.
+            resource.set_metadata("annotations", resource.metadata_map("annotations"))
             if resource.origin is None:
                 resource.origin = origin
             else:

@@ -162,7 +162,7 @@ class Resource:
         found = metadata.get(field) if isinstance(metadata, dict) else None
         if not isinstance(found, dict):
             return {}
-        return {key: text_of(value) for key, value in found.items()}
+        return {key: str(text_of(value)) for key, value in found.items()}
 
     def set_metadata(self, field: str, value: Value) -> None:
         """Sets a field of the metadata; an empty value removes it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
 from towline.errors import InputError
 
@@ -46,6 +46,26 @@ class OddKey(str):
     """A mapping key that YAML reads as something else than a string, such as `1` or `true`."""
 
     __slots__ = ()
+
+
+class Shared(str):
+    """A text that stands in several fields at once, as one node.
+
+    The original puts the same node into every field that a label or annotation is added to, so a
+    later change of one field changes all of them.
+
+    Attributes:
+        group: The same for all fields that share the node.
+    """
+
+    __slots__ = ("group",)
+    group: object
+
+    def __new__(cls, text: str, group: object) -> Self:
+        """Makes one."""
+        made = super().__new__(cls, text)
+        made.group = group
+        return made
 
 
 BLANK: Final = Spelled("", None)
@@ -168,8 +188,10 @@ def is_scalar(value: Value) -> bool:
 
 
 def respelled(old: Value, text: str) -> Value:
-    """The scalar after its text was replaced: a string stays one, others are read anew."""
-    return text if isinstance(old, str) else resolve(text)
+    """The scalar after its text was replaced: quoted ones stay strings, others are read anew."""
+    if isinstance(old, str) and not isinstance(resolve(old), str):
+        return text
+    return resolve(text)
 
 
 def retagged(old: Value, text: str) -> Value:
@@ -198,6 +220,35 @@ def checked_key(key: str) -> str:
     return key if isinstance(resolve(key), str) and key != "<<" else OddKey(key)
 
 
+def set_everywhere(value: Value, changes: dict[int, tuple[object, Value]]) -> Value:
+    """The value with changed nodes set in all fields that share them.
+
+    Args:
+        value: An object.
+        changes: By the identity of a group: the group and its new value.
+    """
+    if isinstance(value, dict):
+        items = {key: set_everywhere(item, changes) for key, item in value.items()}
+        return items if any(items[key] is not item for key, item in value.items()) else value
+    if isinstance(value, list):
+        entries = [set_everywhere(item, changes) for item in value]
+        changed = any(new is not old for new, old in zip(entries, value, strict=True))
+        return entries if changed else value
+    if type(value) is Shared and id(value.group) in changes:
+        new = changes[id(value.group)][1]
+        return Shared(new, value.group) if isinstance(new, str) else new
+    return value
+
+
+def decoded(value: Value) -> Value:
+    """The value as it is decoded without being printed before."""
+    if isinstance(value, dict):
+        return {key: decoded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [decoded(item) for item in value]
+    return None if value is FLOW_BLANK else value
+
+
 def finished(value: Value) -> Value:
     """The value with every spelling resolved to what JSON holds.
 
@@ -219,6 +270,8 @@ def _finished(value: Value) -> Value:
         return {key: _finished(item) for key, item in value.items()}
     if type(value) is list:
         return [_finished(item) for item in value]
+    if type(value) is Shared:
+        return str(value)
     return _scalar(value) if isinstance(value, Spelled) else value
 
 

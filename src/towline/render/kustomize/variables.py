@@ -13,6 +13,7 @@ from towline.render.kustomize.model import Variable
 from towline.render.kustomize.resmap import ResMap
 from towline.render.kustomize.schema import Schemas
 from towline.render.kustomize.values import (
+    Shared,
     Spelled,
     Value,
     finished,
@@ -83,7 +84,17 @@ def resolve_variables(
         value = resource.value
         for spec in specs:
             value = edited(value, resource.gvk, spec, edit, who=resource.id)
-        resource.value = value
+        if value is not resource.value:
+            resource.value = _with_shared(value, values)
+
+
+def _with_shared(value: Value, values: Mapping[str, Value]) -> Value:
+    """Fields that share a node with an expanded one are expanded with it."""
+    if isinstance(value, dict):
+        return {key: _with_shared(item, values) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_shared(item, values) for item in value]
+    return expanded(value, values) if isinstance(value, Shared) else value
 
 
 def _as_text(value: Value) -> str:

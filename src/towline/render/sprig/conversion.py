@@ -80,12 +80,16 @@ def to_float(value: Any) -> float:
         if isinstance(value, GoNumber) and value.go_kind != "int":
             return 0.0
         return float(value)
-    if isinstance(value, str) and len(value) <= _LONGEST_NUMBER:
-        if _WORDS.match(value):
-            return float(value)
-        number = parse_float(value)
-        return 0.0 if number is None else number
+    if isinstance(value, str):
+        return read_float(value) or 0.0
     return 0.0
+
+
+def read_float(text: str) -> float | None:
+    """The float64 of a text as strconv.ParseFloat reads it; None when it is none."""
+    if len(text) > _LONGEST_NUMBER:
+        return None
+    return float(text) if _WORDS.match(text) else parse_float(text)
 
 
 def float_to_integer(value: float) -> int:

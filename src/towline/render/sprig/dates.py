@@ -17,7 +17,7 @@ from towline.render.gotemplate.functions import (
 )
 from towline.render.gotemplate.kinds import GoNumber, Int32, Int64, type_name
 from towline.render.gotemplate.quoting import quote
-from towline.render.sprig.conversion import float_to_integer, to_float
+from towline.render.sprig.conversion import float_to_integer, read_float
 from towline.render.sprig.environment import Environment
 from towline.render.sprig.strings import SPACE
 from towline.render.sprig.times import DURATION, TIME, GoDuration, GoTime, in_units, shifted
@@ -229,10 +229,8 @@ def _parsed_duration(value: str) -> GoDuration:
     try:
         return GoDuration(parse_duration(text))
     except DurationError:
-        seconds = to_float(text)
-        if seconds == 0 and not text.strip("+-0._eE"):
-            return GoDuration(0)
-        if seconds == 0:
+        seconds = read_float(text)
+        if seconds is None:
             raise FunctionError(f"could not parse duration {quote(value)}") from None
         return _from_seconds(seconds)
 
@@ -279,14 +277,14 @@ def helm4_functions() -> Mapping[str, Function]:
     }
     for name, unit in (("Milliseconds", 1_000_000), ("Microseconds", 1_000), ("Nanoseconds", 1)):
         table[f"duration{name}"] = Function(_whole(unit), (ANY,), result=INT64)
-    for name, length, share in (
-        ("Seconds", _BILLION, 1.0),
-        ("Minutes", 60 * _BILLION, 1.0),
-        ("Hours", _HOUR, 1.0),
-        ("Days", _HOUR, 24.0),
-        ("Weeks", _HOUR, 24.0 * 7.0),
+    for name, length, shares in (
+        ("Seconds", _BILLION, ()),
+        ("Minutes", 60 * _BILLION, ()),
+        ("Hours", _HOUR, ()),
+        ("Days", _HOUR, (24.0,)),
+        ("Weeks", _HOUR, (24.0, 7.0)),
     ):
-        table[f"duration{name}"] = Function(_parts(length, share), (ANY,), result=FLOAT64)
+        table[f"duration{name}"] = Function(_parts(length, *shares), (ANY,), result=FLOAT64)
     return table
 
 
@@ -294,5 +292,13 @@ def _whole(unit: int) -> Callable[[Any], Any]:
     return _measured(lambda size: Int64(truncate_duration(size, unit) // unit), Int64(0))
 
 
-def _parts(length: int, share: float) -> Callable[[Any], Any]:
-    return _measured(lambda size: in_units(size, length) / share, 0.0)
+def _parts(length: int, *shares: float) -> Callable[[Any], Any]:
+    """Divided one after the other, as the original does: that rounds differently."""
+
+    def body(size: int) -> float:
+        value = in_units(size, length)
+        for share in shares:
+            value /= share
+        return value
+
+    return _measured(body, 0.0)

@@ -133,11 +133,14 @@ def chunk(size: int, values: Any) -> ListOfLists:
     """The elements in lists of this size; the last one may be shorter.
 
     Raises:
-        FunctionError: The size is not positive.
+        FunctionError: The size is zero, or negative and the arithmetic does not end in nothing.
     """
     items = elements(values, "Cannot chunk type")
     if size <= 0:
-        raise FunctionError("runtime error: makeslice: len out of range")
+        count = (len(items) - 1) // size + 1 if size else -1
+        if count < 0 or not items:
+            raise FunctionError("runtime error: makeslice: len out of range")
+        return ListOfLists([list(items)][:count])
     return ListOfLists([items[at : at + size] for at in range(0, len(items), size)])
 
 

@@ -45,7 +45,7 @@ def must_to_yaml(value: Any) -> str:
 def to_pretty_yaml(value: Any) -> str:
     """The value as YAML with indented lists; an empty string when it has no such form."""
     try:
-        return _written(dump_pretty, value).removesuffix("\n")
+        return _written(dump_pretty, value, keep_times=True).removesuffix("\n")
     except FunctionError:
         return ""
 
@@ -159,8 +159,6 @@ def to_toml(value: Any) -> str:
     Raises:
         FunctionError: The value is nil.
     """
-    if value is None:
-        raise FunctionError("reflect: call of reflect.Value.Type on zero Value")
     try:
         return _toml(value)
     except InputError as error:
@@ -189,7 +187,9 @@ def from_toml(text: str) -> dict[str, Any]:
 def _toml(value: Any) -> str:
     from towline.text import gotoml  # noqa: PLC0415 - few charts need it
 
-    return gotoml.dump(plain(value))
+    if value is None:
+        raise FunctionError("reflect: call of reflect.Value.Type on zero Value")
+    return gotoml.dump(plain(value, keep_times=True))
 
 
 def _engine_value(value: Any) -> Any:
@@ -206,13 +206,13 @@ def _engine_value(value: Any) -> Any:
     return value
 
 
-def _written(writer: Callable[[Any], str], value: Any) -> str:
+def _written(writer: Callable[[Any], str], value: Any, *, keep_times: bool = False) -> str:
     """What the writer makes of the value, which is copied only when it holds structs and such."""
     try:
         try:
             return writer(value)
         except UnsupportedTypeError:
-            return writer(plain(value))
+            return writer(plain(value, keep_times=keep_times))
     except InputError as error:
         raise FunctionError(error.message) from error
 

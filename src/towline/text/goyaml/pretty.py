@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cmp_to_key
 from typing import Any, Final
 
 from towline.errors import InputError
+from towline.text.gotime import Moment, format_moment
+from towline.text.gotime.layout import RFC3339_NANO
 from towline.text.goyaml.json import UnsupportedTypeError
 from towline.text.goyaml.keys import compare_keys_v3
 from towline.text.goyaml.numbers import shortest
-from towline.text.goyaml.scalars import block, inline
+from towline.text.goyaml.scalars import block, double_quoted, inline
 
 _STEP: Final = "  "
+_BREAK: Final = re.compile("[\n\r\x85\u2028\u2029]")
+_CONTROL: Final = re.compile("[\x7f-\x9f\ufffe\uffff]")
 _SIMPLE_KEY: Final = 128
 _NEVER_FOLD: Final = -(2**31)
 _NOT_FINITE: Final = {"NaN": ".nan", "+Inf": ".inf", "-Inf": "-.inf"}
@@ -23,7 +28,7 @@ def dump_pretty(value: Any) -> str:
     """The value as one YAML document in the style of `toYamlPretty`.
 
     Args:
-        value: What JSON can hold.
+        value: What JSON can hold, and moments.
 
     Raises:
         InputError: A type that JSON does not know, or nested too deeply.
@@ -52,8 +57,8 @@ def _node(value: Any, head: str, pad: str, lines: list[str]) -> None:
 
 def _entry(key: str, value: Any, head: str, pad: str, lines: list[str]) -> None:
     inner = pad + _STEP
-    label = inline(key)
-    if label is None or "\r" in key or len(key.encode("utf-8", "replace")) > _SIMPLE_KEY:
+    label = _inline(key)
+    if label is None or _BREAK.search(key) or len(key.encode("utf-8", "replace")) > _SIMPLE_KEY:
         lines.append(f"{head}? {_scalar(key, inner)}")
         _node(value, f"{pad}: ", inner, lines)
     elif isinstance(value, dict | list | tuple) and value:
@@ -63,10 +68,15 @@ def _entry(key: str, value: Any, head: str, pad: str, lines: list[str]) -> None:
         lines.append(f"{head}{label}: {_scalar(value, inner)}")
 
 
+def _inline(text: str) -> str | None:
+    """Without a way through JSON, control characters are no trouble."""
+    return double_quoted(text) if _CONTROL.search(text) else inline(text)
+
+
 def _scalar(value: Any, pad: str) -> str:
     if isinstance(value, str):
-        text = inline(value)
-        return block(value, _NEVER_FOLD, pad) if text is None else text + "\n"
+        text = _inline(value)
+        return block(value, _NEVER_FOLD, pad, tabs=True) if text is None else text + "\n"
     if value is None:
         return "null\n"
     if isinstance(value, bool):
@@ -80,4 +90,6 @@ def _scalar(value: Any, pad: str) -> str:
         return "{}\n"
     if isinstance(value, list | tuple):
         return "[]\n"
+    if isinstance(value, Moment):
+        return format_moment(value, RFC3339_NANO) + "\n"
     raise UnsupportedTypeError(f"cannot marshal type: {type(value).__name__}")

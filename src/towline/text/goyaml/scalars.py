@@ -81,7 +81,7 @@ def double_quoted(text: str) -> str:
     return f'"{escaped.sub(_escape, text)}"'
 
 
-def block(text: str, column: int, pad: str) -> str:
+def block(text: str, column: int, pad: str, *, tabs: bool = False) -> str:
     """A text with line breaks, with the break that ends it.
 
     A literal block, or quoted where a block cannot hold it.
@@ -90,9 +90,11 @@ def block(text: str, column: int, pad: str) -> str:
         text: The string.
         column: How many characters stand before it on its line.
         pad: The spaces before each of its lines.
+        tabs: Whether a literal block may hold tabs.
     """
     text = _readable(text)
-    spaced = bool(_SPACE_BREAK.search(text) or _UNPRINTABLE.search(text))
+    shown = text.replace("\t", "") if tabs and "\n" in text else text
+    spaced = bool(_SPACE_BREAK.search(text) or _UNPRINTABLE.search(shown))
     if "\n" not in text:
         spaced = spaced or bool(_BREAK_SPACE.search(text)) or not _BREAK.search(text)
         if not spaced:
@@ -133,7 +135,7 @@ def _single(text: str, column: int, pad: str) -> str:
     """Single quotes around Unicode line separators, which are kept and indented after."""
     first, *others = re.split("(?<=[\u2028\u2029])", text.replace("'", "''"))
     lines = [fold(first, column, pad)]
-    lines += [fold(line if line in _BARE else pad + line, 0, pad) for line in others]
+    lines += [fold(line if line in _BARE else pad + line, min(column, 0), pad) for line in others]
     return "'" + "".join(lines) + "'"
 
 

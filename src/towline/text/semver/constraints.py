@@ -96,7 +96,7 @@ class Constraints(msgspec.Struct, frozen=True):
         return problem.format(self._shown(str(version)), self._shown(constraint.original))
 
     def _shown(self, text: str) -> str:
-        return text if self.generation is Generation.V3_3 else json.dumps(text)
+        return text if self.generation is Generation.V3_3 else json.dumps(text, ensure_ascii=False)
 
 
 @lru_cache(maxsize=1024)
@@ -141,7 +141,7 @@ def _group(text: str, generation: Generation) -> tuple[Constraint, ...]:
             return tuple(_constraint(match, generation) for match in found)
         if text[position] == ",":
             position += 1
-    shown = text if generation is Generation.V3_3 else json.dumps(text)
+    shown = text if generation is Generation.V3_3 else json.dumps(text, ensure_ascii=False)
     raise SemverError(f"improper constraint: {shown}")
 
 

@@ -25,7 +25,7 @@ def type_of(value: Any) -> str:
     return "number"
 
 
-def exact(value: float | Number) -> Fraction:
+def exact(value: Any) -> Fraction:
     """A number as its shortest digits say."""
     if isinstance(value, Number):
         return value.value
