@@ -82,7 +82,12 @@ def _built(folder: str, flags: dict[str, Any]) -> Built:
         managed_by=flags["enable_managedby_label"] or managed,
         order=order,
     )
-    return Kustomizer().build(DiskFiles(), tree_path(folder), options)
+    charts = None
+    if flags["enable_helm"]:
+        from towline.cli.kustomize_charts import LocalCharts
+
+        charts = LocalCharts(flags["helm_kube_version"], flags["helm_api_versions"])
+    return Kustomizer(charts=charts).build(DiskFiles(), tree_path(folder), options)
 
 
 def _write_each(folder: Path, objects: list[dict[str, Any]]) -> None:

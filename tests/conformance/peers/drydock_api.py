@@ -25,7 +25,10 @@ from towline.drydock.auth.bootstrap import ensure_roles
 from towline.drydock.bootstrap import ensure_defaults
 from towline.drydock.registry import Registry
 from towline.drydock.storage import Store
+from towline.kube.refs import GroupResource
 from towline.kube.schema.catalog import load_catalog
+
+STORAGE_CLASSES = GroupResource("storage.k8s.io", "storageclasses")
 
 
 async def serve(folder: Path, service_cidr: str) -> None:
@@ -38,6 +41,9 @@ async def serve(folder: Path, service_cidr: str) -> None:
         host, port = listener.getsockname()
         await ensure_defaults(registry, plan, host=host, port=port, ca="")
         await ensure_roles(registry)
+        # A bare kube-apiserver has no storage classes: those are of the cluster's maker.
+        for storage_class in registry.objects(STORAGE_CLASSES):
+            await registry.delete(STORAGE_CLASSES, "", storage_class["metadata"]["name"])
         access = open_access(registry, tokens, folder, clock)
         resources = Resources(registry, access, clock, rng, None)
         health = Health(live={}, ready={"store": lambda: not store.closed})

@@ -157,7 +157,9 @@ class Scheduler:
         # Counted before it is written: the next pod is placed while this one is being stored.
         ledger.put(meta["uid"], node, demand_of(pod))
         try:
-            bound = await edit(self._cluster, PODS, pod, write, manager=MANAGER)
+            bound = await edit(
+                self._cluster, PODS, pod, write, manager=MANAGER, subresource="binding"
+            )
         finally:
             self._count(ledger, pod)
         if bound is not None:

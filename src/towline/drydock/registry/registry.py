@@ -216,8 +216,9 @@ class Registry:
             return copy
 
         target = Target(self._kind(resource), namespace, name, subresource)
-        staged = self.writes.change(target, edit, WriteOptions(manager))
-        return (await settle(staged)).obj
+        # A pod's node is set by a binding, and by nothing else.
+        write = self.writes.bind if subresource == "binding" else self.writes.change
+        return (await settle(write(target, edit, WriteOptions(manager)))).obj
 
     async def delete(
         self,

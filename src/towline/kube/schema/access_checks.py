@@ -62,8 +62,8 @@ def binding_problems(obj: Obj) -> Iterator[FieldError]:
     role = obj.get("roleRef") or {}
     everywhere = obj.get("kind") == "ClusterRoleBinding"
     supported = ("ClusterRole",) if everywhere else _ROLES
-    if role.get("apiGroup") != _GROUP:
-        yield not_supported("roleRef.apiGroup", role.get("apiGroup") or "", (_GROUP,))
+    if (role.get("apiGroup") or _GROUP) != _GROUP:
+        yield not_supported("roleRef.apiGroup", role["apiGroup"], (_GROUP,))
     if role.get("kind") not in supported:
         yield not_supported("roleRef.kind", role.get("kind") or "", supported)
     if not role.get("name"):
@@ -86,7 +86,7 @@ def _subject(subject: Obj, path: str, *, everywhere: bool) -> Iterator[FieldErro
             yield required(f"{path}.namespace")
         yield from named(space, f"{path}.namespace", label_problems)
     elif kind in ("User", "Group"):
-        if group != _GROUP:
+        if (group or _GROUP) != _GROUP:
             yield not_supported(f"{path}.apiGroup", group, (_GROUP,))
     else:
         yield not_supported(f"{path}.kind", kind, ("ServiceAccount", "User", "Group"))

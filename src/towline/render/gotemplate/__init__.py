@@ -1,7 +1,9 @@
 """Go's text/template language: lexer, parser and a compiler to Python code objects.
 
 `kinds` and `functions` are the contract with those who write functions and values; `engine` is the
-way in. `python -m` and files are none of its business: it is pure.
+way in. The stages: `lexer`, `pipelines` and `parser` make the tree of `nodes`; `generate` (with
+`frame`, `calls` and `expressions`) makes Python source of it; `units` compiles and keeps that;
+`fields`, `builtins`, `formatting` and `printf` are what compiled templates call.
 """
 
 from towline.render.gotemplate.engine import Execution, Template, TemplateSet

@@ -76,7 +76,10 @@ class CallCompiler(Frame, ABC):
         """The value as an argument for a parameter of the type."""
         if wanted.name in _UNTYPED or value.kind == wanted.name:
             return value
-        code = f"convert({self.mark()}{value.code}, {parameter}, {bool(value.boxed)})"
+        boxed = bool(value.boxed)
+        code = self.applied(
+            value, lambda code: f"convert({self.mark()}{code}, {parameter}, {boxed})"
+        )
         return Value(code=code, kind=wanted.name)
 
     def literal(self, operand: Literal, wanted: GoType) -> Value:
@@ -127,13 +130,15 @@ class CallCompiler(Frame, ABC):
         if refused is not None:
             return self.after(final, refused)
         builtin = node.name not in self.overridden and node.name in BUILTIN_CODE
-        values = []
+        values: list[Value] = []
+        places: list[Place] = []
         for at, operand in enumerate(operands):
             wanted, parameter = self._parameter(node.name, function, at)
             skippable = bool(at and builtin and node.name in {"and", "or"})
             self.skippable += skippable
             values.append(self.argument(operand, wanted, parameter))
             self.skippable -= skippable
+            places.append(self.at)
         held: Value | None = None
         if final is not None:
             shortcut = builtin and node.name in {"and", "or"}
@@ -145,6 +150,10 @@ class CallCompiler(Frame, ABC):
             values.append(self.converted(final, wanted, parameter))
         if builtin:
             result = self._builtin(node.name, place, operands, values)
+            if result.word and final is None:
+                codes = [value.code for value in values]
+                branches = tuple(zip(codes, places, strict=True))
+                result = msgspec.structs.replace(result, branches=branches)
         else:
             result = self._plain_call(node.name, function, place, values)
         if held is None or final is None:
@@ -195,7 +204,9 @@ class CallCompiler(Frame, ABC):
             ]
         listed = ", ".join(codes)
         if name in {"and", "or"}:
-            return Value(code=f"({f' {name} '.join(codes)})") if len(codes) > 1 else values[0]
+            if len(codes) == 1:
+                return values[0]
+            return Value(code=f"({f' {name} '.join(codes)})", word=name)
         if name == "not":
             return Value(code=f"(not {listed})", kind="bool")
         mark = self.mark(place)

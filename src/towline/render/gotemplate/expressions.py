@@ -57,7 +57,8 @@ class ExpressionCompiler(CallCompiler):
             )
             if self.skippable:
                 self.unset.append(local)
-        return msgspec.structs.replace(value, code=f"({local} := {code})", simple=False)
+        stored = f"({local} := {code})"
+        return msgspec.structs.replace(value, code=stored, simple=False, branches=(), word="")
 
     def command(self, command: Command, final: Value | None) -> Value:
         """The command's value; `final` is that of the command before it in the pipeline."""
@@ -120,11 +121,10 @@ class ExpressionCompiler(CallCompiler):
 
     def _fields(self, receiver: Value, names: tuple[str, ...]) -> Value:
         boxed = f", {receiver.boxed}" if receiver.boxed else ""
+        called, shown = "fn", repr(names)
         if len(names) <= 3:
-            shown = ", ".join(map(repr, names))
-            code = f"f{len(names)}({self.mark()}{receiver.code}, {shown}{boxed})"
-        else:
-            code = f"fn({self.mark()}{receiver.code}, {names!r}{boxed})"
+            called, shown = f"f{len(names)}", ", ".join(map(repr, names))
+        code = self.applied(receiver, lambda code: f"{called}({self.mark()}{code}, {shown}{boxed})")
         return Value(code=code, boxed="True")
 
     def _method(

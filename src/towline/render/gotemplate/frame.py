@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import msgspec
@@ -21,6 +21,9 @@ class Value(msgspec.Struct, frozen=True):
         kind: Its Go type when that is known, else an empty string.
         boxed: Python source of what tells that it was stored as an interface {} (see `fields`):
             `True`, or the local with the map or slice that it is an entry of; else empty.
+        branches: Of an and/or, its operands in turn and the nodes that execution stands on after
+            each: errors of what is done to the result name the one that gave it.
+        word: Which of the two it is.
         simple: Whether it neither fails nor has effects.
     """
 
@@ -28,6 +31,8 @@ class Value(msgspec.Struct, frozen=True):
     kind: str = ""
     boxed: str = ""
     simple: bool = False
+    branches: tuple[tuple[str, Place], ...] = ()
+    word: str = ""
 
 
 class Local(msgspec.Struct, frozen=True):
@@ -93,4 +98,16 @@ class Frame:
         """Both values evaluated in order; the result is the second."""
         if first is None or first.simple:
             return then
-        return msgspec.structs.replace(then, code=f"({first.code}, {then.code})[1]")
+        return msgspec.structs.replace(then, code=f"({first.code}, {then.code})[1]", branches=())
+
+    def applied(self, value: Value, build: Callable[[str], str]) -> str:
+        """What `build` makes of the value, with its marks at the node that gave the value."""
+        if not value.branches:
+            return build(value.code)
+        held, code = self.temporary(), ""
+        *others, (last, place) = value.branches
+        for operand, self.at in others:
+            test = f"({held} := {operand})"
+            code += f"{build(held)} if {test if value.word == 'or' else f'not {test}'} else "
+        self.at = place
+        return f"({code}{build(last)})"

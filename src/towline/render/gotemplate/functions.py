@@ -13,7 +13,9 @@ expected string; got int"), so that a function's Python body sees only what it d
 A body that fails as a Go function would raises `FunctionError`; the engine adds "error calling X:"
 and the place. Anything else that escapes from a body, other than a `LimitError`, is a bug.
 A body whose result may be much longer than its arguments (repeat, indent, until, a dump) asks
-`check_size` first; the engine checks the length of finished strings and lists only.
+`check_size` first. The engine itself looks only at the length of a string or list that a variable
+or another template gets. Values are trees that may share parts: a list of forty levels can stand
+for 2**40 entries, so that a body that walks a whole value bounds its own walk.
 """
 
 from __future__ import annotations

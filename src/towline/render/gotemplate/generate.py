@@ -78,7 +78,10 @@ class _Generator(ExpressionCompiler):
                 pieces.append(repr(node.value))
             elif isinstance(node, Action) and not node.pipe.variables:
                 self.at = node
-                pieces.append(self.pipe(node.pipe).code)
+                value = self.pipe(node.pipe)
+                if _may_change_values(value.code):
+                    self.flush(pieces)  # what they print is what they were before
+                pieces.append(value.code)
             else:
                 self.flush(pieces)
                 self.statement(node)
@@ -177,3 +180,8 @@ class _Generator(ExpressionCompiler):
         found = f"find({self.mark()}rt, {node.name!r})"
         data = self.pipe(node.pipe).code if node.pipe is not None else "None"
         self.emit(f"run_template({self.mark(node)}{found}, rt, o, {data})")
+
+
+def _may_change_values(code: str) -> bool:
+    """Whether an expression calls what is not the engine's own; for a text in it as well."""
+    return "f_" in code or "invoke(" in code

@@ -156,7 +156,8 @@ class UnitCache:
     """Units by text and function signature; the least recently used ones go first.
 
     Args:
-        characters: How much template text may be kept; its code takes about ten times as much memory.
+        characters: How much template text may be kept; with its code it takes about ten times
+            as much memory.
     """
 
     def __init__(self, characters: int = 8 * 1024 * 1024) -> None:

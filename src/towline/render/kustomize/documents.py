@@ -235,6 +235,7 @@ class _Builder:
             except (binascii.Error, UnicodeDecodeError):
                 self._fail("!!binary value contains invalid base64 data", event)
         if tag == _TAG + "timestamp":
+            self._reading.special = True
             return resolve(text)
         kinds = {"int": int, "float": float, "bool": bool, "null": type(None)}
         kind = kinds.get(tag.removeprefix(_TAG))

@@ -79,6 +79,8 @@ def resource_yaml(resource: Resource) -> str:
 def _finished(resource: Resource, build_metadata: Sequence[str]) -> dict[str, Any]:
     metadata = resource.value.get("metadata")
     raw = metadata.get("annotations") if isinstance(metadata, dict) else None
+    if isinstance(raw, list):
+        raise InputError(f"metadata.annotations of {resource.id} is not a mapping")
     notes: dict[str, str] = {}
     if "originAnnotations" in build_metadata and resource.origin is not None:
         notes[ORIGIN] = resource.origin.text()

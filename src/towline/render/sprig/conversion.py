@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from towline.errors import LimitError
 from towline.render.gotemplate.formatting import sprint
 from towline.render.gotemplate.functions import FunctionError
 from towline.render.gotemplate.kinds import GoNumber, GoValue, Int64, Uint8, kind_name
 from towline.render.gotemplate.numbers import parse_float, parse_int
+from towline.render.sprig.work import Work
 
 _LEAST: Final = -(2**63)
 _MOST: Final = 2**63 - 1
@@ -138,16 +140,35 @@ def is_empty(value: Any) -> bool:
 
 
 def deep_equal(left: Any, right: Any) -> bool:
-    """reflect.DeepEqual: equal values of the same types all the way down."""
+    """reflect.DeepEqual: equal values of the same types all the way down.
+
+    Raises:
+        LimitError: The values are too large, or nest too deeply.
+    """
     if type(left) is not type(right):
         return False
+    if isinstance(left, dict | list):
+        try:
+            return _equal(left, right, Work())
+        except RecursionError as error:
+            raise LimitError("compared values nest too deeply") from error
+    return bool(left == right)
+
+
+def _equal(left: Any, right: Any, work: Work) -> bool:
+    if type(left) is not type(right):
+        return False
+    if left is right and isinstance(left, dict):
+        return True
     if isinstance(left, dict):
+        work.spend(len(left))
         return len(left) == len(right) and all(
-            key in right and deep_equal(item, right[key]) for key, item in left.items()
+            key in right and _equal(item, right[key], work) for key, item in left.items()
         )
     if isinstance(left, list):
+        work.spend(len(left))
         return len(left) == len(right) and all(
-            deep_equal(one, other) for one, other in zip(left, right, strict=True)
+            _equal(one, other, work) for one, other in zip(left, right, strict=True)
         )
     return bool(left == right)
 

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any, Final
 
+from towline.errors import LimitError
 from towline.render.gotemplate.functions import (
     ANY,
     BOOL,
@@ -19,6 +20,7 @@ from towline.render.gotemplate.functions import (
 from towline.render.gotemplate.kinds import GoValue, StringList, type_name
 from towline.render.sprig.conversion import string_of
 from towline.render.sprig.merging import merge_into
+from towline.render.sprig.work import Work
 
 _DIG_LEAST: Final = 3
 
@@ -87,17 +89,23 @@ def deep_copy(value: Any) -> Any:
 
     Raises:
         FunctionError: The value is nil.
+        LimitError: It is too large, or nests too deeply.
     """
     if value is None:
         raise FunctionError("reflect: call of reflect.Value.Type on zero Value")
-    return _copied(value)
+    try:
+        return _copied(value, Work())
+    except RecursionError as error:
+        raise LimitError("copied values nest too deeply") from error
 
 
-def _copied(value: Any) -> Any:
+def _copied(value: Any, work: Work) -> Any:
     if isinstance(value, dict):
-        return _like(value, {key: _copied(item) for key, item in value.items()})
+        work.spend(len(value))
+        return _like(value, {key: _copied(item, work) for key, item in value.items()})
     if isinstance(value, list):
-        return _like(value, [_copied(item) for item in value])
+        work.spend(len(value))
+        return _like(value, [_copied(item, work) for item in value])
     return value
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 from towline.errors import InputError
 from towline.render.gotemplate.kinds import GoObject
 from towline.render.sprig.times import GoDuration, GoTime
+from towline.render.sprig.work import Work
+
+
+_CHARACTERS_PER_STEP: Final = 64
 
 
 @runtime_checkable
@@ -28,25 +32,38 @@ def plain(value: Any, *, keep_times: bool = False) -> Any:
 
     Raises:
         InputError: Something in it has no JSON form.
+        LimitError: It is too large.
     """
+    try:
+        return _plain(value, Work(), keep_times)
+    except RecursionError as error:
+        raise InputError("json: nested too deeply") from error
+
+
+def _plain(value: Any, work: Work, keep_times: bool) -> Any:
     match value:
         case GoDuration() if keep_times:
             return value.go_string()
-        case None | str() | int() | float():
+        case str():
+            work.spend(len(value) // _CHARACTERS_PER_STEP)
+            return value
+        case None | int() | float():
             return value
         case dict():
-            return {key: plain(item, keep_times=keep_times) for key, item in value.items()}
+            work.spend(len(value))
+            return {key: _plain(item, work, keep_times) for key, item in value.items()}
         case list():
-            return [plain(item, keep_times=keep_times) for item in value]
+            work.spend(len(value))
+            return [_plain(item, work, keep_times) for item in value]
         case bytes():
             return base64.b64encode(value).decode("ascii")
         case GoTime() if keep_times:
             return value.moment
         case JsonValue():
-            return plain(value.go_json())
+            return _plain(value.go_json(), work, keep_times)
         case GoObject():
             return {
-                name: plain(getattr(value, held), keep_times=keep_times)
+                name: _plain(getattr(value, held), work, keep_times)
                 for name, held in value.go_fields.items()
             }
     raise InputError(f"json: unsupported type: {type(value).__name__}")

@@ -10,6 +10,7 @@ from towline.text.goyaml.folding import WIDTH, fold
 from towline.text.goyaml.json import NilList, UnsupportedTypeError, dump_json
 from towline.text.goyaml.keys import ordered
 from towline.text.goyaml.numbers import yaml_number
+from towline.text.goyaml.output import LONG, Parts
 from towline.text.goyaml.scalars import block, inline
 
 _INT64_LEAST: Final = -(2**63)
@@ -32,8 +33,9 @@ def dump(value: Any) -> str:
 
     Raises:
         InputError: NaN, an infinity, control characters, or a type that JSON does not know.
+        LimitError: The text is too long.
     """
-    lines: list[str] = []
+    lines = Parts()
     try:
         if isinstance(value, dict) and value:
             _mapping(value, "", "", lines)
@@ -46,7 +48,7 @@ def dump(value: Any) -> str:
     return "".join(lines)
 
 
-def _mapping(value: dict[str, Any], head: str, pad: str, lines: list[str]) -> None:
+def _mapping(value: dict[str, Any], head: str, pad: str, lines: Parts) -> None:
     """Writes a mapping that has entries.
 
     Args:
@@ -55,6 +57,7 @@ def _mapping(value: dict[str, Any], head: str, pad: str, lines: list[str]) -> No
         pad: What stands before the other keys.
         lines: Where the lines go.
     """
+    lines.check()
     inner = pad + _STEP
     for key in ordered(value):
         item = value[key]
@@ -65,6 +68,8 @@ def _mapping(value: dict[str, Any], head: str, pad: str, lines: list[str]) -> No
             continue
         if isinstance(item, str):
             text = inline(item)
+            if len(item) > LONG:
+                lines.add_long(len(item))
             before = f"{head}{label} "
             if text is None:
                 lines.append(before + block(item, len(before), inner))
@@ -83,25 +88,28 @@ def _mapping(value: dict[str, Any], head: str, pad: str, lines: list[str]) -> No
         head = pad
 
 
-def _sequence(value: list[Any] | tuple[Any, ...], head: str, pad: str, lines: list[str]) -> None:
+def _sequence(value: list[Any] | tuple[Any, ...], head: str, pad: str, lines: Parts) -> None:
     """Writes a sequence that has items; the arguments are those of a mapping."""
+    lines.check()
     inner = pad + _STEP
     for item in value:
         _nested(item, head + "- ", inner, lines)
         head = pad
 
 
-def _nested(item: Any, head: str, inner: str, lines: list[str]) -> None:
+def _nested(item: Any, head: str, inner: str, lines: Parts) -> None:
     """Writes a value behind a dash or another indicator of two columns."""
     if isinstance(item, dict) and item:
         _mapping(item, head, inner, lines)
     elif isinstance(item, list | tuple) and item:
         _sequence(item, head, inner, lines)
     else:
+        if isinstance(item, str) and len(item) > LONG:
+            lines.add_long(len(item))
         lines.append(head + _scalar(item, len(head), inner))
 
 
-def _complex_entry(key: str, item: Any, head: str, pad: str, lines: list[str]) -> None:
+def _complex_entry(key: str, item: Any, head: str, pad: str, lines: Parts) -> None:
     """Writes an entry whose key is too long or has line breaks: `? key` and `: value`."""
     inner = pad + _STEP
     head += "? "

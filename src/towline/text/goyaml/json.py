@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from towline.errors import InputError
 from towline.text.goyaml.numbers import json_number
+from towline.text.goyaml.output import LONG, Parts
 
 _SPECIAL: Final = re.compile('[\x00-\x1f"\\\\<>&\u2028\u2029\ud800-\udfff]')
 _PLAIN_SPECIAL: Final = re.compile('[\x00-\x1f"\\\\\u2028\u2029\ud800-\udfff]')
@@ -41,11 +42,12 @@ def dump_json(value: Any, *, indent: str = "", markup: bool = True) -> str:
 
     Raises:
         InputError: NaN, an infinity, or a type that JSON does not know.
+        LimitError: The text is too long.
     """
-    out: list[str] = []
+    out = Parts()
     special = _SPECIAL if markup else _PLAIN_SPECIAL
     try:
-        _Writer(out.append, special, indent).value(value, "\n" if indent else "")
+        _Writer(out, special, indent).value(value, "\n" if indent else "")
     except RecursionError as error:
         raise InputError("json: nested too deeply") from error
     return "".join(out)
@@ -54,14 +56,17 @@ def dump_json(value: Any, *, indent: str = "", markup: bool = True) -> str:
 class _Writer:
     """One pass over one value."""
 
-    def __init__(self, put: Any, special: re.Pattern[str], indent: str) -> None:
-        self._put = put
+    def __init__(self, parts: Parts, special: re.Pattern[str], indent: str) -> None:
+        self._parts = parts
+        self._put = parts.append
         self._special = special
         self._indent = indent
 
     def value(self, value: Any, line: str) -> None:
         """Writes one value; `line` is the line break and padding of what surrounds it."""
         if isinstance(value, str):
+            if len(value) > LONG:
+                self._parts.add_long(len(value))
             self._put(f'"{self._special.sub(_escape, value)}"')
         elif isinstance(value, dict):
             self._mapping(value, line)
@@ -74,6 +79,7 @@ class _Writer:
         if not value:
             self._put("{}")
             return
+        self._parts.check()
         inner = line + self._indent
         colon = ": " if self._indent else ":"
         start = "{" + inner
@@ -81,6 +87,8 @@ class _Writer:
             item = value[key]
             label = f'{start}"{self._special.sub(_escape, key)}"{colon}'
             if isinstance(item, str):
+                if len(item) > LONG:
+                    self._parts.add_long(len(item))
                 self._put(f'{label}"{self._special.sub(_escape, item)}"')
             else:
                 self._put(label)
@@ -92,6 +100,7 @@ class _Writer:
         if not value:
             self._put("null" if isinstance(value, NilList) else "[]")
             return
+        self._parts.check()
         inner = line + self._indent
         start = "[" + inner
         for item in value:

@@ -13,6 +13,7 @@ from towline.text.gotime.layout import RFC3339_NANO
 from towline.text.goyaml.json import UnsupportedTypeError
 from towline.text.goyaml.keys import compare_keys_v3
 from towline.text.goyaml.numbers import shortest
+from towline.text.goyaml.output import LONG, Parts
 from towline.text.goyaml.scalars import block, double_quoted, inline
 
 _STEP: Final = "  "
@@ -32,8 +33,9 @@ def dump_pretty(value: Any) -> str:
 
     Raises:
         InputError: A type that JSON does not know, or nested too deeply.
+        LimitError: The text is too long.
     """
-    lines: list[str] = []
+    lines = Parts()
     try:
         _node(value, "", "", lines)
     except RecursionError as error:
@@ -41,8 +43,9 @@ def dump_pretty(value: Any) -> str:
     return "".join(lines)
 
 
-def _node(value: Any, head: str, pad: str, lines: list[str]) -> None:
+def _node(value: Any, head: str, pad: str, lines: Parts) -> None:
     """Writes a value behind `head`, which ends in an indicator; `pad` begins its other lines."""
+    lines.check()
     if isinstance(value, dict) and value:
         for key in sorted(value, key=_ORDER):
             _entry(key, value[key], head, pad, lines)
@@ -52,10 +55,10 @@ def _node(value: Any, head: str, pad: str, lines: list[str]) -> None:
             _node(item, head + "- ", pad + _STEP, lines)
             head = pad
     else:
-        lines.append(head + _scalar(value, pad or _STEP))
+        lines.append(head + _counted(value, pad or _STEP, lines))
 
 
-def _entry(key: str, value: Any, head: str, pad: str, lines: list[str]) -> None:
+def _entry(key: str, value: Any, head: str, pad: str, lines: Parts) -> None:
     inner = pad + _STEP
     label = _inline(key)
     if label is None or _BREAK.search(key) or len(key.encode("utf-8", "replace")) > _SIMPLE_KEY:
@@ -65,7 +68,13 @@ def _entry(key: str, value: Any, head: str, pad: str, lines: list[str]) -> None:
         lines.append(f"{head}{label}:\n")
         _node(value, inner, inner, lines)
     else:
-        lines.append(f"{head}{label}: {_scalar(value, inner)}")
+        lines.append(f"{head}{label}: {_counted(value, inner, lines)}")
+
+
+def _counted(value: Any, pad: str, lines: Parts) -> str:
+    if isinstance(value, str) and len(value) > LONG:
+        lines.add_long(len(value))
+    return _scalar(value, pad)
 
 
 def _inline(text: str) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from towline.errors import InputError
 from towline.text.re2.template import Template, parse_template
 
-_MEMORY: Final = 16 * 1024 * 1024
+_MEMORY: Final = 4 * 1024 * 1024
 _LONGEST: Final = 100_000
 _SPECIAL: Final = re.compile(r"[\\.+*?()|\[\]{}^$]")
 _BYTE_ESCAPE: Final = re.compile(r"\\Q(?:.*?)(?:\\E|\Z)|\\(.)", re.DOTALL)
@@ -135,7 +135,7 @@ class Pattern:
         return b"".join(parts)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def compile_pattern(text: str) -> Pattern:
     """Compiles a pattern; the last ones are kept.
 

@@ -203,9 +203,38 @@ def test_s65_deep_expressions_are_refused_not_overflowed(text: str) -> None:
 
 
 _WORDS = st.sampled_from(
-    ["self", "a", "1", "2.5", "'x'", "[", "]", "(", ")", "{", "}", ".", ",", "?", ":", "+", "-", "==",
-     "&&", "||", "!", "in", "all", "map", "size", "has", "true", "null", "b'x'", "1u", "format"]
-)  # fmt: skip
+    [
+        "self",
+        "a",
+        "1",
+        "2.5",
+        "'x'",
+        "[",
+        "]",
+        "(",
+        ")",
+        "{",
+        "}",
+        ".",
+        ",",
+        "?",
+        ":",
+        "+",
+        "-",
+        "==",
+        "&&",
+        "||",
+        "!",
+        "in",
+        "all",
+        "map",
+        "size",
+        "has",
+        "true",
+        "b'x'",
+        "1u",
+    ]
+)
 
 
 @given(

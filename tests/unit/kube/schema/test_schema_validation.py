@@ -188,7 +188,7 @@ def test_errors_become_one_status() -> None:
     status = invalid_status(GroupKind("example.com", "Widget"), "w", errors * 2).status()
     assert status["code"] == 422
     assert status["message"] == (
-        'Widget.example.com "w" is invalid: [spec.a: Required value, spec.a: Required value]'
+        'Widget.example.com "w" is invalid: spec.a: Required value'
     )
     assert status["details"] == {
         "name": "w",

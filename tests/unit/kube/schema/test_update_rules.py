@@ -55,9 +55,12 @@ JOB = build(
     "batch/v1",
     "Job",
     spec={
+        "manualSelector": True,
+        "selector": {"matchLabels": {"a": "b"}},
         "template": {
-            "spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}
-        }
+            "metadata": {"labels": {"a": "b"}},
+            "spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]},
+        },
     },
 )
 BINDING = build(
@@ -126,9 +129,10 @@ def test_a_cluster_address_is_fixed() -> None:
     ]
 
 
-def test_a_pod_is_bound_once() -> None:
+def test_no_update_gives_a_pod_its_node() -> None:
     unbound = build("v1", "Pod", spec={"containers": [{"name": "c", "image": "i"}]})
-    assert problems(unbound, changed(unbound, "spec", "nodeName", value="n")) == []
+    found = problems(unbound, changed(unbound, "spec", "nodeName", value="n"))
+    assert found[0].startswith("spec: Forbidden: pod updates may not change fields")
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,11 @@ FUNCTIONS = {
     "default": Function(_default, (ANY,), rest=ANY),
     "dict": Function(_dict, rest=ANY, result=MAP),
     "list": Function(lambda *items: list(items), rest=ANY, result=LIST),
+    "put": Function(
+        lambda table, key, value: table.update({key: value}) or table,
+        (MAP, STRING, ANY),
+        result=MAP,
+    ),
     "both": Function(lambda first, second: first + second, (LIST, LIST), result=LIST),
     "strs": Function(lambda: StringList(["p", "q"]), result=STRINGS),
     "keyed": Function(lambda table, key: table.get(key), (MAP, STRING)),

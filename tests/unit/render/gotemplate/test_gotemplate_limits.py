@@ -38,7 +38,7 @@ def test_includes_of_one_name_end_with_helms_error(world: World) -> None:
     "text",
     [
         '{{define "x"}}{{template "x" .}}{{end}}{{template "x" .}}',
-        '{{define "x"}}{{include "y" 1}}{{end}}{{define "y"}}{{template "x"}}{{end}}{{include "y" 1}}',
+        '{{block "x" .}}{{include "y" 1}}{{end}}{{define "y"}}{{template "x"}}{{end}}',
     ],
 )
 def test_templates_nest_only_so_deep(world: World, text: str) -> None:

