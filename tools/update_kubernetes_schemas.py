@@ -21,6 +21,7 @@ from typing import Any
 
 GROUPS = {
     "": ("core", ["v1"]),
+    "apiregistration.k8s.io": ("apiregistration", ["v1"]),
     "apps": ("apps", ["v1"]),
     "events.k8s.io": ("events", ["v1"]),
     "authentication.k8s.io": ("authentication", ["v1"]),
@@ -317,9 +318,10 @@ def read_proto(path: Path, types: GoTypes, table: dict[str, Any]) -> None:
 
 def definition_name(package: str) -> str:
     """`k8s.io.api.apps.v1` is `io.k8s.api.apps.v1` in the schemas."""
-    return re.sub(r"^k8s\.io\.", "io.k8s.", package).replace(
-        "apiextensions_apiserver", "apiextensions-apiserver"
-    )
+    name = re.sub(r"^k8s\.io\.", "io.k8s.", package)
+    for module in ("apiextensions-apiserver", "kube-aggregator"):
+        name = name.replace(module.replace("-", "_"), module)
+    return name
 
 
 def proto_type(name: str, package: str) -> str:
@@ -347,6 +349,12 @@ def main(version: str) -> None:
     api = module_dir("k8s.io/api", staging)
     machinery = module_dir("k8s.io/apimachinery", staging)
     extensions = module_dir("k8s.io/apiextensions-apiserver", staging)
+    aggregator = module_dir("k8s.io/kube-aggregator", staging)
+    # Groups whose types are not in k8s.io/api.
+    elsewhere = {
+        ("apiextensions", "v1"): extensions / "pkg/apis/apiextensions/v1",
+        ("apiregistration", "v1"): aggregator / "pkg/apis/apiregistration/v1",
+    }
 
     raw: dict[str, Any] = {}
     for group, (_, versions) in GROUPS.items():
@@ -372,17 +380,23 @@ def main(version: str) -> None:
     types.add(machinery / "pkg/types", "types")
     types.add(machinery / "pkg/apis/meta/v1", "io.k8s.apimachinery.pkg.apis.meta.v1")
     types.add(machinery / "pkg/runtime", "io.k8s.apimachinery.pkg.runtime")
-    crd_package = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1"
-    types.add(extensions / "pkg/apis/apiextensions/v1", crd_package)
+    types.add(
+        elsewhere["apiextensions", "v1"],
+        "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1",
+    )
+    types.add(
+        elsewhere["apiregistration", "v1"], "io.k8s.kube-aggregator.pkg.apis.apiregistration.v1"
+    )
     folders = {(folder, v) for folder, versions in GROUPS.values() for v in versions}
-    for folder, served in sorted(folders - {("apiextensions", "v1")}):
+    for folder, served in sorted(folders - elsewhere.keys()):
         types.add(api / folder / served, f"io.k8s.api.{folder}.{served}")
 
     table: dict[str, Any] = {}
     for part in ("pkg/apis/meta/v1", "pkg/runtime", "pkg/util/intstr", "pkg/api/resource"):
         read_proto(machinery / part / "generated.proto", types, table)
-    read_proto(extensions / "pkg/apis/apiextensions/v1/generated.proto", types, table)
-    for folder, served in sorted(folders - {("apiextensions", "v1")}):
+    for place in elsewhere.values():
+        read_proto(place / "generated.proto", types, table)
+    for folder, served in sorted(folders - elsewhere.keys()):
         read_proto(api / folder / served / "generated.proto", types, table)
 
     definitions = {name: condensed[name] for name in sorted(names)}

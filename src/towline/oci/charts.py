@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import re
@@ -159,7 +158,7 @@ class OciRepository:
             return False
         scheme, _, rest = challenge.partition(" ")
         if scheme.lower() == "basic" and self._credentials:
-            self._token = _basic(self._credentials)
+            self._token = self._credentials.authorization
             return True
         if scheme.lower() != "bearer":
             return False
@@ -321,8 +320,3 @@ def _json(body: bytes, what: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise InputError(f"the registry's answer is not {what}")
     return value
-
-
-def _basic(credentials: Credentials) -> str:
-    text = f"{credentials.username}:{credentials.password}".encode()
-    return f"Basic {base64.b64encode(text).decode()}"

@@ -8,6 +8,7 @@ every redirect is looked at again. Credentials go to the host they were given fo
 from __future__ import annotations
 
 import asyncio
+import base64
 import ipaddress
 import socket
 import ssl
@@ -59,6 +60,12 @@ class Credentials(msgspec.Struct, frozen=True):
 
     username: str = ""
     password: str = ""
+
+    @property
+    def authorization(self) -> str:
+        """The header of basic authentication."""
+        pair = f"{self.username}:{self.password}".encode()
+        return f"Basic {base64.b64encode(pair).decode()}"
 
     def __bool__(self) -> bool:
         return bool(self.username or self.password)
@@ -186,13 +193,10 @@ class OutboundClient:
         if self._session is None:
             raise RuntimeError("use the client as an async context manager")
         self._check(url)
-        auth = (
-            aiohttp.BasicAuth(credentials.username, credentials.password) if credentials else None
-        )
+        if credentials:
+            headers.setdefault("Authorization", credentials.authorization)
         try:
-            async with self._session.get(
-                url, headers=headers, auth=auth, allow_redirects=False
-            ) as response:
+            async with self._session.get(url, headers=headers, allow_redirects=False) as response:
                 body = await _body(response, most_bytes, _host(url))
                 named = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(url, response.status, named, body)

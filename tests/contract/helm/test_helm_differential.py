@@ -15,7 +15,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 
-
 @dataclass
 class Chart:
     """A chart to be written to a folder."""
@@ -136,9 +135,21 @@ SETS = st.lists(
     st.builds(
         lambda path, value: f"{path}={value}",
         st.sampled_from(
-            ["a", "b.one", "list[0]", "list[1].a", "sub.a", "sub.b.one", r"a\.b", "global.a", "c[0][1]"]
+            [
+                "a",
+                "b.one",
+                "list[0]",
+                "list[1].a",
+                "sub.a",
+                "sub.b.one",
+                r"a\.b",
+                "global.a",
+                "c[0][1]",
+            ]
         ),
-        st.sampled_from(["1", "x", "null", "true", "{a,2,x}", "007", r"a\,b", "", "{}", "0", "1.5"]),
+        st.sampled_from(
+            ["1", "x", "null", "true", "{a,2,x}", "007", r"a\,b", "", "{}", "0", "1.5"]
+        ),
     ),
     max_size=4,
 )

@@ -126,8 +126,19 @@ def workloads(draw: Any) -> dict[str, Any]:
 def small_objects(draw: Any) -> dict[str, Any]:
     kind = draw(
         st.sampled_from(
-            ["ConfigMap", "Secret", "Service", "ServiceAccount", "Namespace", "Role"]
-            + ["RoleBinding", "ClusterRole", "ClusterRoleBinding", "Ingress", "Foo"]
+            [
+                "ConfigMap",
+                "Secret",
+                "Service",
+                "ServiceAccount",
+                "Namespace",
+                "Role",
+                "RoleBinding",
+                "ClusterRole",
+                "ClusterRoleBinding",
+                "Ingress",
+                "Foo",
+            ]
         )
     )
     rbac = "rbac.authorization.k8s.io"
@@ -178,9 +189,7 @@ resources = st.one_of(workloads(), small_objects(), small_objects())
 def generators(draw: Any) -> dict[str, Any]:
     found: dict[str, Any] = {"name": draw(names)}
     found["literals"] = draw(
-        st.lists(
-            st.tuples(names, texts.filter(lambda t: "\n" not in t)).map("=".join), max_size=2
-        )
+        st.lists(st.tuples(names, texts.filter(lambda t: "\n" not in t)).map("=".join), max_size=2)
     )
     if behavior := draw(st.sampled_from(["", "", "", "create", "merge", "replace"])):
         found["behavior"] = behavior

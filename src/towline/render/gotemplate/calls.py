@@ -146,6 +146,7 @@ class CallCompiler(Frame, ABC):
             if not final.simple and (shortcut or not constant):
                 held = final  # what comes through the pipe is evaluated before the arguments
                 final = msgspec.structs.replace(final, code=self.temporary(), simple=True)
+            final = msgspec.structs.replace(final, branches=())
             wanted, parameter = self._parameter(node.name, function, len(operands))
             values.append(self.converted(final, wanted, parameter))
         if builtin:

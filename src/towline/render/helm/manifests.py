@@ -18,9 +18,8 @@ SPACE: Final = (
     " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008"
     "\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 )
-# Separators as Helm 3 and Helm 4 see them; RE2's \s is ASCII and knows no vertical tab.
-_SEPARATOR_3: Final = re.compile(r"(?:^|\n)---[\t\n\f\r ]*")
-_SEPARATOR_4: Final = re.compile(r"^---[ \t]*", re.MULTILINE)
+# What belongs to a separator beside its dashes; RE2's \s is ASCII and knows no vertical tab.
+_BLANKS: Final = {3: re.compile("[\t\n\f\r ]*"), 4: re.compile("[ \t]*")}
 
 _KINDS: Final = [
     "PriorityClass",
@@ -135,11 +134,27 @@ def sort_manifests(files: Mapping[str, str], *, major: int) -> Sorted:
 def split_documents(text: str, *, major: int) -> list[str]:
     """The documents of a text; Helm 4 keeps the white space at their ends."""
     if major < 4:
-        # White space before a separator belongs to it; taking it away here keeps this linear.
-        parts = [part.rstrip(_RE_SPACE) for part in _SEPARATOR_3.split(text.strip(SPACE))]
+        # White space before a separator belongs to it.
+        parts = [part.rstrip(_RE_SPACE) for part in _cut(text.strip(SPACE), 3)]
         return [part.strip(SPACE) for part in parts if part]
-    parts = _SEPARATOR_4.split(text.lstrip(SPACE))
+    parts = _cut(text.lstrip(SPACE), 4)
     return [part.lstrip(SPACE) for part in parts if part.strip(SPACE)]
+
+
+def _cut(text: str, major: int) -> list[str]:
+    """What is between lines that begin with three dashes."""
+    parts: list[str] = []
+    begin = 0
+    at = -1 if text.startswith("---") else text.find("\n---")
+    while at >= -1 and (at >= 0 or begin == 0):
+        parts.append(text[begin : at + 1])
+        blank = _BLANKS[major].match(text, at + 4)
+        begin = blank.end() if blank else at + 4
+        at = text.find("\n---", begin)
+        if at < 0:
+            break
+    parts.append(text[begin:])
+    return parts
 
 
 def _by_kind(manifests: Iterable[Manifest], ranks: Mapping[str, int]) -> list[Manifest]:

@@ -10,7 +10,6 @@ from towline.render.gotemplate.kinds import GoObject
 from towline.render.sprig.times import GoDuration, GoTime
 from towline.render.sprig.work import Work
 
-
 _CHARACTERS_PER_STEP: Final = 64
 
 
@@ -41,20 +40,24 @@ def plain(value: Any, *, keep_times: bool = False) -> Any:
 
 
 def _plain(value: Any, work: Work, keep_times: bool) -> Any:
+    if isinstance(value, str):
+        work.spend(len(value) // _CHARACTERS_PER_STEP)
+        return value
+    if isinstance(value, dict):
+        work.spend(len(value))
+        return {key: _plain(item, work, keep_times) for key, item in value.items()}
+    if isinstance(value, list):
+        work.spend(len(value))
+        return [_plain(item, work, keep_times) for item in value]
+    if keep_times and isinstance(value, GoDuration):
+        return value.go_string()
+    if value is None or isinstance(value, int | float):
+        return value
+    return _plain_object(value, work, keep_times)
+
+
+def _plain_object(value: Any, work: Work, keep_times: bool) -> Any:
     match value:
-        case GoDuration() if keep_times:
-            return value.go_string()
-        case str():
-            work.spend(len(value) // _CHARACTERS_PER_STEP)
-            return value
-        case None | int() | float():
-            return value
-        case dict():
-            work.spend(len(value))
-            return {key: _plain(item, work, keep_times) for key, item in value.items()}
-        case list():
-            work.spend(len(value))
-            return [_plain(item, work, keep_times) for item in value]
         case bytes():
             return base64.b64encode(value).decode("ascii")
         case GoTime() if keep_times:

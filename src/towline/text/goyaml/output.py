@@ -10,7 +10,7 @@ from typing import Final
 from towline.errors import LimitError
 
 LONG: Final = 64
-_MOST_PARTS: Final = 2_000_000
+_MOST_PARTS: Final = 1_000_000
 _MOST_CHARACTERS: Final = 64 * 1024 * 1024
 
 

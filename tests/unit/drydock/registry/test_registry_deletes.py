@@ -29,16 +29,12 @@ async def make(registry: Registry, name: str = "a", **meta: Any) -> Obj:
 async def make_pod(registry: Registry, *, bound: bool = True, **meta: Any) -> Obj:
     body = {
         "metadata": {"name": "p", "namespace": "default", **meta},
-        "spec": {"containers": [{"name": "c", "image": "x"}]},
+        "spec": {
+            "containers": [{"name": "c", "image": "x"}],
+            **({"nodeName": "n"} if bound else {}),
+        },
     }
-    pod = await registry.create(PODS, body, manager="me")
-    if bound:
-        found = await registry.mutate(
-            PODS, "default", "p", lambda o: o["spec"].update(nodeName="n"), manager="scheduler"
-        )
-        assert found is not None
-        return found
-    return pod
+    return await registry.create(PODS, body, manager="me")
 
 
 def place(registry: Registry, resource: GroupResource, name: str, space: str = "default") -> Target:

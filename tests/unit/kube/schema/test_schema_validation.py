@@ -187,9 +187,7 @@ def test_errors_become_one_status() -> None:
     errors = [FieldError("spec.a", "FieldValueRequired", "Required value")]
     status = invalid_status(GroupKind("example.com", "Widget"), "w", errors * 2).status()
     assert status["code"] == 422
-    assert status["message"] == (
-        'Widget.example.com "w" is invalid: spec.a: Required value'
-    )
+    assert status["message"] == ('Widget.example.com "w" is invalid: spec.a: Required value')
     assert status["details"] == {
         "name": "w",
         "group": "example.com",
