@@ -3,10 +3,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.towline-setup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench chaos conformance docs clean
+.PHONY: help setup setup-test demo test lint format bench chaos conformance docs clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -14,31 +13,34 @@ help: ## Show this list
 setup: ## Virtual environment, locked dependencies, missing system packages
 	@PYTHON=$(PYTHON) tools/setup.sh
 
+setup-test:
+	@PYTHON=$(PYTHON) tools/setup.sh test
+
 demo: ## The whole story on this machine: push, build, deploy, roll out, drift, heal
 	@started=$$(date +%s.%N); PYTHON=$(PYTHON) tools/setup.sh && \
 	TOWLINE_SETUP_STARTED=$$started exec $(BIN)/python -m towline.demo $(if $(REPORT),--report $(REPORT))
 
-test: setup ## Unit, contract and end-to-end tests
+test: setup-test ## Unit, contract and end-to-end tests
 	@$(BIN)/pytest
 
-lint: setup ## Format, style, types and layer contracts
+lint: setup-test ## Format, style, types and layer contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
-format: setup ## Rewrite the code in the project's format
+format: setup-test ## Rewrite the code in the project's format
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
 bench: setup ## Latency and memory of the spine, then of the embedded cluster, medians
 	@$(BIN)/python benchmarks/spine.py
 	@$(BIN)/python benchmarks/drydock.py
 
-chaos: setup ## Longer fault suites: kill -9 at every stage of the story, and of the cluster's store
+chaos: setup-test ## Longer fault suites: kill -9 at every stage of the story, and of the cluster's store
 	@TOWLINE_CHAOS=long $(BIN)/pytest tests/e2e -m e2e
 	@TOWLINE_CHAOS=long $(BIN)/pytest tests/contract/drydock_storage
 
-conformance: setup ## The API contract suite against a real kube-apiserver (builds it with Go)
+conformance: setup-test ## The API contract suite against a real kube-apiserver (builds it with Go)
 	@tools/conformance.sh
 
 docs: setup ## Check the documentation: links, file names, examples

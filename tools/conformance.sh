@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 die() { printf 'conformance: error: %s\n' "$*" >&2; exit 1; }
 
 python=$PWD/.venv/bin/python
-[ -x "$python" ] || die "no virtual environment: run make setup first"
+[ -x "$python" ] || die "no virtual environment: run make setup-test first"
 version=$("$python" -c 'from towline.kube.schema.catalog import load_catalog
 print(load_catalog().version)') || die "cannot read the version that Drydock claims"
 programs=${XDG_CACHE_HOME:-$HOME/.cache}/towline/kubernetes-$version

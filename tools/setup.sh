@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
 # Sets up a checkout: system packages that are missing, a virtual environment, locked dependencies.
+# With the argument `test` also what only the tests need: clients and tools that others wrote.
 # Says what it does. A second run finds everything in place, needs no network and takes no time.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 python=${PYTHON:-python3}
 venv=.venv
-stamp=$venv/.towline-setup
+scope=${1:-run}
+stamp=$venv/.towline-setup-$scope
+lock=requirements.lock
+if [ "$scope" = test ]; then lock=requirements-test.lock; fi
 
 say() { printf 'setup: %s\n' "$*"; }
 die() { printf 'setup: error: %s\n' "$*" >&2; exit 1; }
@@ -16,6 +20,9 @@ declare -A package_of=(
   [git]=git [podman]=podman [buildah]=buildah [runc]=runc [docker-registry]=docker-registry
   [catatonit]=catatonit [bwrap]=bubblewrap [/bin/busybox]=busybox-static [ip]=iproute2 [setpriv]=util-linux [tar]=tar [/usr/bin/python3]=python3
 )
+
+# the tests break the disk under a server by its system calls
+if [ "$scope" = test ]; then package_of[strace]=strace; fi
 
 missing_packages() {
   local program
@@ -65,14 +72,15 @@ trap 'rm -f "$log"' EXIT
 mapfile -t packages < <(missing_packages | sort -u)
 if [ "${#packages[@]}" -gt 0 ]; then install_packages "${packages[@]}"; fi
 
-want=$(cat requirements.lock pyproject.toml tools/setup.sh | sha256sum | cut -d' ' -f1)
+want=$(cat "$lock" pyproject.toml tools/setup.sh | sha256sum | cut -d' ' -f1)
 if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ]; then exit 0; fi
 
 say "creating the virtual environment $venv ($("$python" --version))"
 [ -x $venv/bin/python ] || "$python" -m venv $venv
-say "installing the locked dependencies"
-$venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-    --only-binary :all: -r requirements.lock
+say "installing the locked dependencies ($lock)"
+# The lock is complete: nothing beside it is looked for.
+$venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+    --only-binary :all: -r "$lock"
 say "installing towline"
 $venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-index \
     --no-build-isolation --editable .

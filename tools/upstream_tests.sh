@@ -15,7 +15,7 @@ list=${1:-tests/conformance/upstream_tests.txt}
 [ -r "$list" ] || die "there is no list of tests at $list"
 python=$PWD/.venv/bin/python
 kubectl=$PWD/.venv/bin/kubectl
-[ -x "$python" ] || die "no virtual environment: run make setup first"
+[ -x "$python" ] || die "no virtual environment: run make setup-test first"
 [ -x "$kubectl" ] || die "kubectl is not installed beside the interpreter"
 version=$("$python" -c 'from towline.kube.schema.catalog import load_catalog
 print(load_catalog().version)') || die "cannot read the version that Drydock claims"

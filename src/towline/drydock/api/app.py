@@ -29,7 +29,7 @@ from towline.drydock.api.openapi_v2 import OpenApiV2, negotiated
 from towline.drydock.api.parameters import check_timeout
 from towline.drydock.api.resources import UPGRADED, Resources
 from towline.drydock.api.route import group_version, resolve, segments
-from towline.drydock.api.views import encode
+from towline.drydock.api.views import encode, warning_header
 from towline.drydock.api.websocket import (
     WebSocket,
     check_origin,
@@ -271,7 +271,7 @@ async def _pump(answer: Stream, send: Send) -> None:
 
 
 def _refused(request: Request, error: ApiError) -> Response:
-    headers = {}
+    headers = warning_header((request.warning,))
     retry = error.details.get("retryAfterSeconds")
     if retry:
         headers["retry-after"] = str(retry)

@@ -51,6 +51,7 @@ class Request:
         asked: What authorization was asked for the request; set by it.
         certified: Who the client's certificate stands for, None without one.
         user: Who asks; set by authentication.
+        warning: What an answer has to tell, whether it is a refusal or not; set with the kind.
         subprotocols: What a client offers that wants a WebSocket; None for a plain request.
     """
 
@@ -66,6 +67,7 @@ class Request:
         "raw_path",
         "subprotocols",
         "user",
+        "warning",
     )
 
     def __init__(self, scope: Mapping[str, Any], receive: Receive) -> None:
@@ -76,6 +78,7 @@ class Request:
         self.headers: dict[bytes, bytes] = dict(self.pairs)
         self.certified: User | None = (scope.get("state") or {}).get(CERTIFIED)
         self.user: User | None = None
+        self.warning = ""
         self.asked: Attributes | None = None
         self.subprotocols: tuple[str, ...] | None = None
         self._raw_query: bytes = scope["query_string"]

@@ -21,7 +21,7 @@ from towline.drydock.api.parameters import delete_options, parse_delete_options,
 from towline.drydock.api.patches import APPLY_PATCH, check_type, editor
 from towline.drydock.api.podlogs import PodLogs, open_logs
 from towline.drydock.api.portforward import open_portforward
-from towline.drydock.api.views import Viewer, check_number, encode, inclusion
+from towline.drydock.api.views import Viewer, check_number, encode, inclusion, warning_header
 from towline.drydock.api.watch import open_watch
 from towline.drydock.auth.access import Access
 from towline.drydock.auth.user import User
@@ -100,6 +100,7 @@ class Resources:
             ApiError: Anything that a client has to be told.
         """
         kind = target.kind
+        request.warning = kind.warning
         if kind.computed and self._metrics is not None:
             return self._metrics.answer(request, target)
         if not kind.storable:
@@ -164,7 +165,7 @@ class Resources:
         for record in page.records:
             await self._delete_one(target, record, options)
         viewer = Viewer(kind, JSON, clock=self._clock)
-        return Response(viewer.many(page.records, page.meta))
+        return Response(viewer.many(page.records, page.meta), headers=_warned(target))
 
     async def _delete_one(self, target: Target, record: Record, options: Any) -> None:
         key = record.key
@@ -409,15 +410,7 @@ def _pretty(request: Request) -> bool:
 
 
 def _warned(target: Target, warnings: tuple[str, ...] = ()) -> dict[str, str]:
-    texts = (target.kind.warning, *warnings) if target.kind.warning else warnings
-    if not texts:
-        return {}
-    return {"warning": ", ".join(f'299 - "{_quoted(text)}"' for text in texts)}
-
-
-def _quoted(text: str) -> str:
-    flat = " ".join(text.split()).replace("\\", "\\\\").replace('"', '\\"')
-    return flat.encode("ascii", "replace").decode()
+    return warning_header((target.kind.warning, *warnings))
 
 
 def _success(target: Target, obj: Obj | None, *, status: int = 200) -> Response:

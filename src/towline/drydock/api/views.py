@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -42,6 +42,17 @@ def partial(obj: Obj, version: str = "v1") -> Obj:
         "apiVersion": f"{_META_GROUP}/{version}",
         "metadata": obj["metadata"],
     }
+
+
+def warning_header(texts: Iterable[str]) -> dict[str, str]:
+    """The header that carries warnings; none for none."""
+    shown = ", ".join(f'299 - "{_quoted(text)}"' for text in texts if text)
+    return {"warning": shown} if shown else {}
+
+
+def _quoted(text: str) -> str:
+    flat = " ".join(text.split()).replace("\\", "\\\\").replace('"', '\\"')
+    return flat.encode("ascii", "replace").decode()
 
 
 def inclusion(request: Request, form: Form) -> str:

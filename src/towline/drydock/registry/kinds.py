@@ -21,6 +21,14 @@ _STORED_AS = {
 }
 
 
+_DEPRECATED = {
+    ("", "v1", "endpoints"): (
+        "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
+    ),
+    ("", "v1", "componentstatuses"): "v1 ComponentStatus is deprecated in v1.19+",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Subresource:
     """A path below an object, such as `status`.
@@ -117,6 +125,7 @@ def _builtin(info: KindInfo) -> ServedKind:
             name: Subresource(sub.gvk, tuple(sub.verbs)) for name, sub in info.subresources.items()
         },
         schema=info.schema,
+        warning=_DEPRECATED.get((gvk.group, gvk.version, info.resource), ""),
     )
 
 

@@ -98,6 +98,14 @@ _STATUS_ON_CREATE = frozenset({GroupResource("", "nodes"), CUSTOM_RESOURCE_DEFIN
 
 _ORPHAN_BY_DEFAULT = frozenset({JOBS, GroupResource("", "replicationcontrollers")})
 
+# Kinds that are kept for clients that bring them along, but that nothing here acts on.
+_INERT = {
+    "admissionregistration.k8s.io": "no admission webhook is called and no policy is evaluated",
+    "apiregistration.k8s.io": "requests are not passed on to other API servers",
+    "certificates.k8s.io": "no certificate is signed",
+    "flowcontrol.apiserver.k8s.io": "requests have no priorities",
+}
+
 ALL_METADATA = frozenset({"*"})
 """Stands for all of the metadata."""
 
@@ -163,6 +171,12 @@ def needs_version_on_update(kind: ServedKind) -> bool:
 def creates_on_update(kind: ServedKind) -> bool:
     """Whether a PUT creates an absent object."""
     return kind.resource in _CREATE_ON_UPDATE
+
+
+def inert_warnings(kind: ServedKind) -> tuple[str, ...]:
+    """What who creates an object of the kind has to know: that it has no effect."""
+    why = "" if kind.custom else _INERT.get(kind.resource.group, "")
+    return (f"{kind.gvk.kind} is stored but has no effect in this cluster: {why}",) if why else ()
 
 
 def kept_by_status(kind: ServedKind) -> frozenset[str]:

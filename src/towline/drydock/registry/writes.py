@@ -156,6 +156,7 @@ class Writes:
             going = bool(present.obj["metadata"].get("deletionTimestamp"))
             raise already_exists(kind.url_resource, key.name, going=going)
         warnings = (*warnings, *metadata.finalizer_warnings(kind, obj, None))
+        warnings = (*warnings, *strategy.inert_warnings(kind))
         obj = self._allocate(kind, obj, None)
         if kind.resource == strategy.CUSTOM_RESOURCE_DEFINITIONS:
             obj = definitions.established(obj, self._kinds, self._now())

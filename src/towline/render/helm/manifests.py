@@ -145,16 +145,19 @@ def _cut(text: str, major: int) -> list[str]:
     """What is between lines that begin with three dashes."""
     parts: list[str] = []
     begin = 0
-    at = -1 if text.startswith("---") else text.find("\n---")
-    while at >= -1 and (at >= 0 or begin == 0):
-        parts.append(text[begin : at + 1])
-        blank = _BLANKS[major].match(text, at + 4)
-        begin = blank.end() if blank else at + 4
-        at = text.find("\n---", begin)
-        if at < 0:
-            break
+    dashes = 0 if text.startswith("---") else _next_dashes(text, 0)
+    while dashes is not None:
+        parts.append(text[begin:dashes])
+        blank = _BLANKS[major].match(text, dashes + 3)
+        begin = blank.end() if blank else dashes + 3
+        dashes = _next_dashes(text, begin)
     parts.append(text[begin:])
     return parts
+
+
+def _next_dashes(text: str, start: int) -> int | None:
+    found = text.find("\n---", start)
+    return found + 1 if found >= 0 else None
 
 
 def _by_kind(manifests: Iterable[Manifest], ranks: Mapping[str, int]) -> list[Manifest]:

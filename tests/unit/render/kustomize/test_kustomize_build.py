@@ -290,9 +290,7 @@ def test_deprecated_fields_are_warned_of() -> None:
             return "1"
 
     built = Kustomizer().build(TreeFiles(RecordingTree(One())), "")
-    assert built.warnings == [
-        (
-            "# Warning: 'commonLabels' is deprecated. Please use 'labels' instead. Run 'kustomize edit "
-            "fix' to update your Kustomization automatically."
-        )
-    ]
+    (warning,) = built.warnings
+    assert warning.startswith(
+        "# Warning: 'commonLabels' is deprecated. Please use 'labels' instead."
+    )
