@@ -81,6 +81,7 @@ def run_template(
 
 
 def local_environment() -> Environment:
+    """Time, randomness and time zones of this machine."""
     return Environment(now=time.time_ns, random_bytes=os.urandom, load_zone=_zone)
 
 

@@ -91,7 +91,7 @@ def _built(folder: str, flags: dict[str, Any]) -> Built:
 
 
 def _write_each(folder: Path, objects: list[dict[str, Any]]) -> None:
-    from towline.render.kustomize.naming_files import file_names
+    from towline.render.kustomize.file_names import file_names
     from towline.text.goyaml import dump
 
     for name, each in zip(file_names(objects), objects, strict=True):

@@ -192,3 +192,39 @@ def test_values_of_generated_charts_come_out_the_same(
     assert bool(our_error) == bool(error), (our_error, error)
     if not error:
         assert ours == printed.decode()
+
+
+LINES = st.sampled_from(
+    [
+        *("---", "--- ", "---\t# note", "---kind: Y", " ---", "", "  ", "# note", "..."),
+        *("kind: Pod", "kind: Zebra", "kind: 5", "Kind: Job", "apiVersion: v1", "metadata:"),
+        *("  name: a", "  name: 7", "  annotations:", "    helm.sh/hook: pre-install"),
+        *("    helm.sh/hook: test", "    helm.sh/hook: none", "    a: b", "data: |", "  text"),
+        *("list:", "- x", "- {a: b}", "empty: {}", "nothing:", "&x a: 1", "b: *x", "<<: {c: d}"),
+        *('"q": 1', "'kind': Q", "kind: [a]", "a: b: c", "{", "]", "\tx: y", "x: .inf", "? k"),
+    ]
+)
+
+
+@settings(
+    max_examples=int(os.environ.get("TOWLINE_HELM_EXAMPLES", "40")),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(files=st.lists(st.lists(LINES, max_size=8), min_size=1, max_size=3))
+def test_documents_of_generated_templates_come_out_the_same(
+    real_helm: Any,
+    rendering: Callable[..., str],
+    outcome: Callable[..., tuple[str, str]],
+    tmp_path_factory: pytest.TempPathFactory,
+    files: list[list[str]],
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "documents"
+    shutil.rmtree(folder, ignore_errors=True)
+    templates = {f"{number}.yaml": "\n".join(lines) for number, lines in enumerate(files)}
+    Chart(name="root", version="1.0.0", templates=templates).write(folder)
+    printed, error = real_helm.template("rel", str(folder), "--kube-version", "1.33.1")
+    ours, our_error = outcome(rendering, folder, major=4)
+    assert bool(our_error) == bool(error), (our_error, error)
+    if not error:
+        assert ours == printed.decode()

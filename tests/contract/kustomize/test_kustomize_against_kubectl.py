@@ -20,7 +20,7 @@ from towline.render.kustomize.build import Kustomizer
 KUSTOMIZE = os.environ.get("TOWLINE_REAL_KUSTOMIZE") or shutil.which(
     "kubectl", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
 )
-EXAMPLES = int(os.environ.get("TOWLINE_KUSTOMIZE_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("TOWLINE_KUSTOMIZE_EXAMPLES", "120"))
 
 names = st.sampled_from(["a", "b", "c", "web", "x-1"])
 label_maps = st.dictionaries(
@@ -29,7 +29,23 @@ label_maps = st.dictionaries(
     max_size=2,
 )
 texts = st.sampled_from(
-    ["v", "1", "true", "a: b", "line\nline2\n", " lead", "é", "null", "1e3", "#x", "a/b:c", "'"]
+    [
+        *[
+            "v",
+            "1",
+            "true",
+            "a: b",
+            "line\nline2\n",
+            " lead",
+            "é",
+            "null",
+            "1e3",
+            "#x",
+            "a/b:c",
+            "'",
+        ],
+        *["x$(VAR)y", "$(VAR)", "$$(VAR)"],
+    ]
 )
 namespaces = st.sampled_from(["", "", "ns1", "default"])
 images = st.sampled_from(
@@ -287,6 +303,63 @@ def replacements(draw: Any) -> dict[str, Any]:
 
 
 @st.composite
+def built_in_transformers(draw: Any) -> str:
+    """The text of a configuration."""
+    anything = [{"path": "metadata/name"}]
+    labels = [
+        {"path": "metadata/labels", "create": draw(st.booleans())},
+        {"path": "spec/template/metadata/labels", "create": True, "kind": "Deployment"},
+    ]
+    kinds: dict[str, dict[str, Any]] = {
+        "PrefixTransformer": {"prefix": "t-", "fieldSpecs": anything},
+        "SuffixTransformer": {"suffix": "-t", "fieldSpecs": [{**anything[0], "kind": "Service"}]},
+        "LabelTransformer": {"labels": draw(label_maps), "fieldSpecs": labels},
+        "AnnotationsTransformer": {
+            "annotations": draw(label_maps),
+            "fieldSpecs": [{"path": "metadata/annotations", "create": True}],
+        },
+        "NamespaceTransformer": {
+            "unsetOnly": draw(st.booleans()),
+            "setRoleBindingSubjects": draw(
+                st.sampled_from(["none", "defaultOnly", "allServiceAccounts"])
+            ),
+            "fieldSpecs": [{"path": "metadata/name", "kind": "Namespace", "create": True}],
+        },
+        "ImageTagTransformer": {"imageTag": {"name": "nginx", "newTag": "t"}},
+        "ValueAddTransformer": {
+            "value": "added",
+            "targets": [
+                {
+                    "selector": {"kind": "Deployment"},
+                    "fieldPath": "metadata/annotations/x",
+                    "filePathPosition": draw(st.integers(0, 2)),
+                }
+            ],
+        },
+        "PatchTransformer": {
+            "patch": "[{op: add, path: /data/added, value: w}]",
+            "target": {"kind": "ConfigMap"},
+        },
+        "HashTransformer": {},
+    }
+    kind = draw(st.sampled_from(sorted(kinds)))
+    head = {"apiVersion": "builtin", "kind": kind, "metadata": {"name": "t", "namespace": "ns3"}}
+    return yaml.safe_dump({**head, **kinds[kind]})
+
+
+@st.composite
+def variables(draw: Any, known: list[dict[str, Any]]) -> dict[str, Any]:
+    target = draw(st.sampled_from(known))
+    reference = {field: target[field] for field in ("apiVersion", "kind")}
+    path = draw(st.sampled_from(["", "metadata.name", "spec.replicas", "spec.ports[0].port"]))
+    return {
+        "name": "VAR",
+        "objref": {**reference, "name": target["metadata"]["name"]},
+        **({"fieldref": {"fieldPath": path}} if path else {}),
+    }
+
+
+@st.composite
 def layers(draw: Any, known: list[dict[str, Any]], *, base: bool) -> dict[str, Any]:
     """Fields of a kustomization above or beside the known objects."""
     fields: dict[str, Any] = {}
@@ -316,6 +389,17 @@ def layers(draw: Any, known: list[dict[str, Any]], *, base: bool) -> dict[str, A
             st.one_of(merge_patches(known), json_patches()), min_size=1, max_size=2
         ),
         "replacements": st.lists(replacements(), max_size=1),
+        "transformers": st.lists(built_in_transformers(), min_size=1, max_size=2),
+        "vars": st.lists(variables(known), min_size=1, max_size=1),
+        "patchesStrategicMerge": st.lists(
+            merge_patches(known).map(lambda entry: entry["patch"]), min_size=1, max_size=1
+        ),
+        "patchesJson6902": st.lists(
+            json_patches().map(
+                lambda entry: {**entry, "target": {"version": "v1", "kind": "Secret", "name": "a"}}
+            ),
+            max_size=1,
+        ),
         "generatorOptions": st.fixed_dictionaries({"labels": label_maps}),
         "sortOptions": st.just({"order": "fifo"}),
         "buildMetadata": st.lists(

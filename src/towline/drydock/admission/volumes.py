@@ -24,7 +24,18 @@ def prepare_claim(claim: Obj, classes: Iterable[Obj]) -> Obj:
 
 def prepare_volume(volume: Obj) -> Obj:
     """A new volume, kept as long as a claim uses it."""
+    since = {"lastPhaseTransitionTime": volume["metadata"].get("creationTimestamp")}
+    volume = {**volume, "status": {**(volume.get("status") or {}), **since}}
     return _protected(volume, _VOLUME_PROTECTION)
+
+
+def note_phase(old: Obj, new: Obj, now: str) -> Obj:
+    """A volume whose status says since when it has been in its phase."""
+    before, after = old.get("status") or {}, new.get("status") or {}
+    stamp = "lastPhaseTransitionTime"
+    if before.get("phase") == after.get("phase") or after.get(stamp) != before.get(stamp):
+        return new
+    return {**new, "status": {**after, stamp: now}}
 
 
 def default_class(classes: Iterable[Obj]) -> str:

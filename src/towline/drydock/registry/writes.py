@@ -265,6 +265,8 @@ class Writes:
             return services.carry_over(old, new)
         if kind.resource == strategy.PODS and not subresource:
             return pods.retolerate(new)
+        if kind.resource == strategy.VOLUMES and subresource == "status":
+            return volumes.note_phase(old, new, self._now())
         if kind.resource == strategy.NAMESPACES and not subresource:
             # The content finalizers belong to the `finalize` path.
             return {**new, "spec": old.get("spec") or {}}

@@ -310,7 +310,8 @@ def _scaling_behavior(behavior: Obj) -> Obj:
 
 def _autoscaler_any(obj: Obj) -> Obj:
     if obj.get("apiVersion") == "autoscaling/v1":
-        return _spec(lambda spec: fill(spec, {"minReplicas": 1}))(obj)
+        cpu = {"minReplicas": 1, "targetCPUUtilizationPercentage": 80}
+        return _spec(lambda spec: fill_unset(spec, cpu))(obj)
     return _spec(_autoscaler)(obj)
 
 

@@ -15,7 +15,7 @@ import yaml
 from towline.errors import InputError
 from towline.render.helm.errors import ChartError
 from towline.text.goyaml.numbers import shortest
-from towline.text.yaml import Limits, load_documents
+from towline.text.yaml import Limits, load_first
 
 T = TypeVar("T")
 
@@ -41,10 +41,10 @@ def load_raw(text: str) -> Any:
         ChartError: With the message of Go's YAML package.
     """
     try:
-        documents = load_documents(text, limits=_LIMITS)
+        document = load_first(text, limits=_LIMITS)
     except InputError as error:
         raise ChartError(_CONVERTING + yaml_problem(error)) from error
-    return documents[0].value if documents else None
+    return document.value if document is not None else None
 
 
 def load_mapping(text: str) -> dict[str, Any]:

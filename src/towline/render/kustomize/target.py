@@ -143,7 +143,7 @@ class Target:
         self._transform(gathered)
         self._validate(gathered)
         variables = kustomization.vars or []
-        mark_sources(gathered.resources, variables, self._build.schemas)
+        mark_sources(gathered.resources, variables)
         gathered.variables = merged_variables(gathered.variables, variables)
         return gathered
 

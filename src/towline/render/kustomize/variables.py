@@ -11,7 +11,6 @@ from towline.render.kustomize.fieldspecs import FieldSpec, edited
 from towline.render.kustomize.ids import Gvk, ResId, split_api_version
 from towline.render.kustomize.model import Variable
 from towline.render.kustomize.resmap import ResMap
-from towline.render.kustomize.schema import Schemas
 from towline.render.kustomize.values import (
     Shared,
     Spelled,
@@ -25,15 +24,15 @@ from towline.text.goyaml import dump_json
 _NAME = "metadata.name"
 
 
-def mark_sources(resources: ResMap, variables: Sequence[Variable], schemas: Schemas) -> None:
+def mark_sources(resources: ResMap, variables: Sequence[Variable]) -> None:
     """Notes at each resource the variables that take their value from it.
 
     Raises:
         InputError: A variable could come from several resources.
     """
     for variable in variables:
-        wanted = _wanted(variable, schemas)
-        exact = bool(wanted.namespace) or wanted.cluster
+        wanted = _wanted(variable)
+        exact = bool(wanted.namespace)
         found = resources.by_any_id(
             lambda each, wanted=wanted, exact=exact: (  # type: ignore[misc]
                 each.key == wanted.key
@@ -79,7 +78,7 @@ def resolve_variables(
         return
     edit = _editor(values)
     for resource in resources:
-        if "$(" not in _as_text(resource.value):
+        if "$" not in str(resource.value):
             continue
         value = resource.value
         for spec in specs:
@@ -97,18 +96,12 @@ def _with_shared(value: Value, values: Mapping[str, Value]) -> Value:
     return expanded(value, values) if isinstance(value, Shared) else value
 
 
-def _as_text(value: Value) -> str:
-    return str(value)
-
-
-def _wanted(variable: Variable, schemas: Schemas) -> ResId:
+def _wanted(variable: Variable) -> ResId:
     reference = variable.objref
     gvk = Gvk(reference.group, reference.version, reference.kind)
     if reference.api_version:
         group, version = split_api_version(reference.api_version)
         gvk = Gvk(group or reference.group, version, reference.kind)
-    # The original does not look up the scope of a variable's kind.
-    del schemas
     return ResId(gvk, reference.name, reference.namespace)
 
 
@@ -130,7 +123,7 @@ def _value_of(resources: ResMap, variable: Variable) -> Value:
 
 def _shown(variable: Variable) -> str:
     reference = variable.objref
-    gvk = _wanted(variable, Schemas()).gvk
+    gvk = _wanted(variable).gvk
     path = variable.fieldref.field_path or _NAME
     names = f"{reference.name} {reference.namespace}".rstrip()
     return f"{{{variable.name} {{{reference.api_version} {gvk} {names}}} {{{path}}}}}"

@@ -107,7 +107,7 @@ def test_sanitizing_keeps_printable_text() -> None:
 
 
 def test_a_folder_without_chart_yaml_is_no_chart() -> None:
-    with pytest.raises(ChartError, match="Chart.yaml file is missing"):
+    with pytest.raises(ChartError, match=r"Chart\.yaml file is missing"):
         load_chart([ChartFile("values.yaml", b"")])
 
 

@@ -38,7 +38,11 @@ def names_after(chart: Chart, values: dict[str, Any], major: int = 3) -> list[st
         ('version: 1.x, condition: "none.here,enabled"', {"enabled": False}, False),
         ("version: 1.x, tags: [a]", {"tags": {"a": False}}, False),
         ("version: 1.x, tags: [a, b]", {"tags": {"a": False, "b": True}}, True),
-        ("version: 1.x, tags: [a], condition: enabled", {"tags": {"a": False}, "enabled": True}, True),
+        (
+            "version: 1.x, tags: [a], condition: enabled",
+            {"tags": {"a": False}, "enabled": True},
+            True,
+        ),
         ("version: 1.x, tags: [a]", {"tags": {"a": "no"}}, True),
     ],
 )

@@ -104,13 +104,17 @@ def test_hooks_stand_apart_and_unknown_ones_are_dropped(
         ),
         (
             "- a",
-            "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array into Go "
-            "value of type releaseutil.SimpleHead",
+            (
+                "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array "
+                "into Go value of type releaseutil.SimpleHead"
+            ),
         ),
         (
             "kind: [a]",
-            "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array into Go "
-            "struct field SimpleHead.kind of type string",
+            (
+                "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array "
+                "into Go struct field SimpleHead.kind of type string"
+            ),
         ),
     ],
 )
@@ -128,7 +132,17 @@ SMALL = [
     *("kind: A", "apiVersion: v1", "metadata:", "  name: x", "  annotations:", "    a: b"),
     *("    'q: 1", "    c: d'", "spec:", "- a", "  - b", "x: |", "  kind: B", "y: 'one"),
     *("kind: C", "two'", "z: {a: b,", "kind: D}", "# kind: E", "", "w: &x 1", "v: *x", "KIND: F"),
-    *('t: "', "kind: G", '"', "u: [1,", "kind: H]", "? q", ": r", "metadata: {name: 5}", "  name: 7"),
+    *(
+        't: "',
+        "kind: G",
+        '"',
+        "u: [1,",
+        "kind: H]",
+        "? q",
+        ": r",
+        "metadata: {name: 5}",
+        "  name: 7",
+    ),
     *("s: !!str 3", "<<: {kind: I}", "n: .inf", "{a: b}: c", "null: x", "~: y", "%TAG", "...", "-"),
 ]
 
@@ -149,6 +163,8 @@ def decode_head_of(text: str) -> Head | str:
 
 
 def test_plain_documents_take_the_short_way() -> None:
-    text = "# Source: x\napiVersion: v1\nkind: Pod\nmetadata:\n  name: a\nspec:\n  b: |\n    - c: {\n"
+    text = (
+        "# Source: x\napiVersion: v1\nkind: Pod\nmetadata:\n  name: a\nspec:\n  b: |\n    - c: {\n"
+    )
     assert decisive_pieces(text) == "apiVersion: v1\n\nkind: Pod\n\nmetadata:\n  name: a\n"
     assert head_of(text) == Head("v1", "Pod", "a", {})

@@ -118,7 +118,10 @@ def test_a_release_is_named_for_its_application(source: Source) -> None:
             {"a": "chart", "b": "common: true\n"},
         ),
         ({"valueFiles": ["/shared/common.yaml"]}, {"a": "chart", "b": "chart", "common": True}),
-        ({"valueFiles": ["../../shared/common.yaml"]}, {"common": True, "a": "chart", "b": "chart"}),
+        (
+            {"valueFiles": ["../../shared/common.yaml"]},
+            {"common": True, "a": "chart", "b": "chart"},
+        ),
         ({"valueFiles": ["env/*.yaml"]}, {"a": "chart", "b": "chart", "one": 1, "two": 2}),
         ({"valueFiles": ["**/o*.yaml"]}, {"a": "chart", "b": "chart", "one": 1}),
         (
@@ -194,8 +197,6 @@ def test_files_from_urls_are_asked_for(source: Source) -> None:
 def test_unknown_references_are_named(source: Source) -> None:
     with pytest.raises(NotFoundError, match="no source has a 'ref' field"):
         source(valueFiles=["$none/x.yaml"])
-
-
 
 
 def with_dependency(url: str) -> str:

@@ -44,12 +44,12 @@ class MemoryTree:
 Build = Callable[..., list[dict[str, Any]]]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def memory_tree() -> type[MemoryTree]:
     return MemoryTree
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def build() -> Build:
     """Builds the folder `top` of files; a mapping given as content becomes YAML."""
 
