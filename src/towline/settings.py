@@ -6,7 +6,7 @@ Every setting is a field here; `docs/reference/settings.md` lists them for peopl
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -189,6 +189,12 @@ def parse_mapping(text: str, *, setting: str) -> dict[str, str]:
     return result
 
 
+def parse_list(text: str, *, setting: str) -> tuple[str, ...]:
+    """Reads `ONE,TWO`; the name of the setting does not matter."""
+    del setting
+    return tuple(filter(None, (part.strip() for part in text.split(","))))
+
+
 def split_address(text: str) -> tuple[str, int]:
     """Reads `HOST:PORT`.
 
@@ -210,9 +216,10 @@ def _from_file(path: Path) -> dict[str, Any]:
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    types = {
+    types: dict[tuple[str, str], Callable[..., Any]] = {
         ("registry", "mirrors"): parse_mapping,
         ("git", "aliases"): parse_mapping,
+        ("engine", "allowed_hosts"): parse_list,
     }
     result: dict[str, Any] = {}
     for name, text in environment.items():

@@ -75,3 +75,8 @@ def test_confinement_is_auto_or_off(tmp_path: Path) -> None:
     assert load_settings(flags, {"TOWLINE_BUILD_CONFINE": "off"}).build.confine == "off"
     with pytest.raises(SettingsError, match="maybe"):
         load_settings(flags, {"TOWLINE_BUILD_CONFINE": "maybe"})
+
+
+def test_lists_in_the_environment_are_separated_by_commas() -> None:
+    found = load_settings({}, {"TOWLINE_ENGINE_ALLOWED_HOSTS": "charts.corp, oci.corp,"})
+    assert found.engine.allowed_hosts == ("charts.corp", "oci.corp")

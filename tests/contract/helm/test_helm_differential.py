@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -228,3 +229,147 @@ def test_documents_of_generated_templates_come_out_the_same(
     assert bool(our_error) == bool(error), (our_error, error)
     if not error:
         assert ours == printed.decode()
+
+
+NAMES = {"V": "$.Values.x", "W": "$.Values.y"}
+ACTIONS = st.sampled_from(
+    [
+        *(
+            "{{ V }}",
+            "{{ V | quote }}",
+            "{{ V | toYaml }}",
+            "{{ V | toJson }}",
+            "{{ printf `%v` V }}",
+        ),
+        *(
+            "{{ kindOf V }}",
+            "{{ typeOf V }}",
+            "{{ V | default `d` }}",
+            "{{ empty V }}",
+            "{{ not V }}",
+        ),
+        *("{{ if V }}t{{ else }}f{{ end }}", "{{ with V }}{{ . }}{{ else }}-{{ end }}"),
+        *("{{ range $k, $v := V }}{{ $k }}={{ $v }};{{ else }}none{{ end }}", "{{ len V }}"),
+        *(
+            "{{ V | toString | upper }}",
+            "{{ V | toString | trunc 3 }}",
+            "{{ V | int }}",
+            "{{ V | float64 }}",
+        ),
+        *("{{ V | int64 | add 1 }}", "{{ mul 2 V }}", "{{ V | toString | b64enc | b64dec }}"),
+        *(
+            "{{ V | toString | sha256sum }}",
+            "{{ eq V W }}",
+            "{{ ne V nil }}",
+            "{{ lt V W }}",
+            "{{ and V W }}",
+        ),
+        *(
+            "{{ or V W }}",
+            "{{ coalesce V W `z` }}",
+            "{{ ternary `a` `b` (empty V) }}",
+            "{{ list V W | toJson }}",
+        ),
+        *("{{ dict `k` V `l` W | toYaml }}", "{{ deepEqual V W }}", "{{ V | toYaml | indent 2 }}"),
+        *(
+            "{{ V | toYaml | fromYaml | toJson }}",
+            "{{ V | toJson | fromJson | toYaml }}",
+            "{{ get V `a` }}",
+        ),
+        *(
+            "{{ hasKey V `a` }}",
+            "{{ V.a }}",
+            "{{ V.a.b }}",
+            "{{ index V `a` }}",
+            "{{ index V 0 }}",
+            "{{ first V }}",
+        ),
+        *(
+            "{{ last V }}",
+            "{{ rest V }}",
+            "{{ uniq V | toJson }}",
+            "{{ V | join `,` }}",
+            "{{ sortAlpha V }}",
+        ),
+        *(
+            "{{ merge V W | toYaml }}",
+            "{{ mergeOverwrite V W | toYaml }}",
+            "{{ keys V | sortAlpha }}",
+        ),
+        *(
+            "{{ pick V `a` | toJson }}",
+            "{{ omit V `a` | toJson }}",
+            "{{ dig `a` `b` `d` V }}",
+            "{{ without V W }}",
+        ),
+        *(
+            "{{ tpl `{{ .Values.x }}` $ }}",
+            "{{ include `help` V }}",
+            "{{ required `need` V }}",
+            "{{ fail `x` }}",
+        ),
+        *(
+            "{{ printf `%s|%d|%q` V W V }}",
+            "{{ V | squote }}",
+            "{{ cat V W }}",
+            "{{ toToml V }}",
+            "{{ V | toRawJson }}",
+        ),
+        *(
+            "{{- $x := V }}{{ $x = W }}{{ $x }}",
+            "{{ V | compact }}",
+            "{{ has V W }}",
+            "{{ append V W }}",
+        ),
+        *(
+            "{{ regexMatch `^a` V }}",
+            "{{ V | replace `a` `b` }}",
+            "{{ splitList `,` V }}",
+            "{{ nindent 4 V }}",
+        ),
+        *(
+            "{{ semverCompare `>=1.0` V }}",
+            "{{ atoi V }}",
+            "{{ seq 1 V }}",
+            "{{ until V }}",
+            "{{ round V 1 }}",
+        ),
+        *(
+            "{{ kindIs `map` V }}",
+            "{{ typeIs `string` V }}",
+            "{{ toPrettyJson V }}",
+            "{{ title V }}",
+            "{{ V | trim }}",
+        ),
+    ]
+)
+
+
+@settings(
+    max_examples=int(os.environ.get("TOWLINE_HELM_EXAMPLES", "60")),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(actions=st.lists(ACTIONS, min_size=1, max_size=3), x=VALUES, y=VALUES)
+def test_functions_on_generated_values_print_the_same(
+    real_helm: Any,
+    rendering: Callable[..., str],
+    outcome: Callable[..., tuple[str, str]],
+    tmp_path_factory: pytest.TempPathFactory,
+    actions: list[str],
+    x: Any,
+    y: Any,
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "functions"
+    shutil.rmtree(folder, ignore_errors=True)
+    text = re.sub(r"\b[VW]\b", lambda found: NAMES[found[0]], "\n".join(actions))
+    templates = {
+        "a.yaml": f"kind: List\ntext: {{{{ include `text` . | quote }}}}\n",
+        "_h.tpl": f"{{{{ define `help` }}}}<{{{{ . }}}}>{{{{ end }}}}{{{{ define `text` }}}}{text}{{{{ end }}}}",
+    }
+    chart = Chart(name="root", version="1.0.0", values={"x": x, "y": y}, templates=templates)
+    chart.write(folder)
+    printed, error = real_helm.template("rel", str(folder), "--kube-version", "1.33.1")
+    ours, our_error = outcome(rendering, folder, major=4)
+    assert our_error.strip() == error
+    assert ours == printed.decode()

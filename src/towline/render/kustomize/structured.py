@@ -1,7 +1,7 @@
 """Replacements within texts that hold JSON or YAML themselves, such as entries of a ConfigMap.
 
 JSON is written anew. YAML keeps its order, styles and comments: it is edited as a tree of styled
-nodes, or in place when it has comments.
+nodes and laid out anew.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Final
 import yaml
 
 from towline.errors import InputError, LimitError
+from towline.render.kustomize.comments import with_comments
 from towline.render.kustomize.documents import Reading, read_document
 from towline.render.kustomize.fieldpaths import MISSING, Place, lookup, places
 from towline.render.kustomize.model import FieldOptions
@@ -99,10 +100,11 @@ def _written(before: Value, after: Value, text: str) -> str:
         return dump_json(finished(after), indent=indent)
     node = yaml.compose(text, Loader=yaml.CSafeLoader)
     edits: list[tuple[int, int, str]] = []
-    styled = _merged(node, before, after, edits)
-    if "#" in text and edits:
-        return _spliced(text, edits).strip()
-    return str(_serialized(styled)).strip()
+    styled = str(_serialized(_merged(node, before, after, edits)))
+    if "#" in text:
+        commented = with_comments(text, styled)
+        styled = _spliced(text, edits) if commented is None else commented
+    return styled.strip()
 
 
 def _merged(node: Any, before: Value, after: Value, edits: list[tuple[int, int, str]]) -> Any:

@@ -115,8 +115,6 @@ def resolve(text: str) -> Value:
         return text
     if _CANONICAL.match(text):
         return int(text)
-    if text[0] == ".":
-        return _float(text, text) if _FLOAT.match(text) else text
     if len(text) > 7 and text[4:5] == "-" and (match := _DATE.match(text)):
         date = _date(match)
         if date:
