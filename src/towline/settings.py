@@ -80,6 +80,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         remote_bases: Whether kustomizations may name other repositories and files on the web, as
             far as their project's `sourceRepos` permit.
         allowed_hosts: Hosts of charts and remote files that may have private addresses.
+        plugins_dir: Folder of `plugin.yaml` files; empty for `plugins` in the data folder.
     """
 
     namespace: str = "argocd"
@@ -87,6 +88,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     poll_jitter_seconds: float = 60.0
     remote_bases: bool = False
     allowed_hosts: tuple[str, ...] = ()
+    plugins_dir: str = ""
 
 
 class DrydockSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

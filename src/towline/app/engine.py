@@ -13,6 +13,7 @@ from towline.app.folder import DataFolder
 from towline.app.foreign import ForeignFiles
 from towline.app.forge import ForgeParts
 from towline.app.observer import LineageObserver
+from towline.app.plugins import plugins_of
 from towline.argo.names import APP_PROJECT
 from towline.argo.project import Project, parse_project
 from towline.controllers.application import ApplicationController, EngineSettings, engine_kind
@@ -98,7 +99,10 @@ class Engine:
             ),
             observer=self.observer,
             renders=Renders(
-                RenderCache(store=self.renders), WorkerRenderer(self.workers, archives), foreign
+                RenderCache(store=self.renders),
+                WorkerRenderer(self.workers, archives),
+                foreign,
+                plugins_of(settings, folder, clock),
             ),
             charts=self.charts,
             facts=self.facts,

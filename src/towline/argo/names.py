@@ -12,6 +12,8 @@ APPLICATION: Final = GroupVersionKind(GROUP, VERSION, "Application")
 APP_PROJECT: Final = GroupVersionKind(GROUP, VERSION, "AppProject")
 
 FIELD_MANAGER: Final = "argocd-controller"
+PLAIN_MANAGER: Final = "argocd"
+"""Who creates and replaces objects without applying them."""
 DEFAULT_NAMESPACE: Final = "argocd"
 DEFAULT_PROJECT: Final = "default"
 IN_CLUSTER_SERVER: Final = "https://kubernetes.default.svc"

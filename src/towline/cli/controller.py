@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import click
@@ -21,10 +20,27 @@ import click
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(".towline-controller"),
     show_default=True,
-    help="Folder of git mirrors; safe to delete.",
+    help="Folder of git mirrors and charts; safe to delete.",
 )
-def command(kubeconfig: Path, namespace: str, cache: Path) -> None:
-    """Reconcile the Applications of a cluster until Ctrl-C; no CI, no web."""
-    from towline.app.controller import run_controller
+@click.option("--listen", default="", metavar="HOST:PORT", help="Serve health and metrics there.")
+@click.option(
+    "--unsigned-hooks",
+    is_flag=True,
+    help="Take pushes at /api/webhook that nobody signed, as hints to look.",
+)
+def command(
+    kubeconfig: Path, namespace: str, cache: Path, listen: str, *, unsigned_hooks: bool
+) -> None:
+    """Reconcile the Applications of a cluster until Ctrl-C; no CI, no pages."""
+    import uvloop
 
-    asyncio.run(run_controller(kubeconfig, namespace, cache.expanduser().absolute()))
+    from towline.app.controller import ControllerOptions, run_controller
+
+    options = ControllerOptions(
+        kubeconfig=kubeconfig,
+        namespace=namespace,
+        cache=cache.expanduser().absolute(),
+        listen=listen,
+        unsigned_hooks=unsigned_hooks,
+    )
+    uvloop.run(run_controller(options))

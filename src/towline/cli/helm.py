@@ -144,7 +144,11 @@ def template(arguments: tuple[str, ...], major: str, **options: Any) -> None:
     try:
         run_template(arguments, int(major), options, sys.stdout.buffer)
     except TowlineError as error:
-        click.echo(f"Error: {error.message}{_advice(error)}", err=True)
+        written = getattr(error, "written", "")
+        if options["debug"] and written:
+            click.echo(written.strip())
+        advice = "" if options["debug"] else _advice(error)
+        click.echo(f"Error: {error.message}{advice}", err=True)
         sys.exit(1)
 
 

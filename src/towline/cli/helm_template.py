@@ -66,6 +66,8 @@ def run_template(
     chart = _loaded(source, options, major)
     check_installable(chart)
     check_dependencies(chart, major=major)
+    if chart.metadata.deprecated:
+        sys.stderr.write("WARNING: This chart is deprecated\n")
     release = Release(
         name=name,
         namespace=options["namespace"],

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from towline.errors import InputError, TowlineError
+from towline.errors import DeniedError, InputError, TowlineError
 
 if TYPE_CHECKING:
     from towline.render.kustomize.build import Built
 
+_ORDERS = {"unspecified": "legacy", "legacy": "legacy", "none": "fifo"}
 _RESTRICTIONS = ("LoadRestrictionsRootOnly", "LoadRestrictionsNone")
 
 
@@ -68,6 +69,7 @@ def build(folder: str, output: str, **flags: Any) -> None:
 def _built(folder: str, flags: dict[str, Any]) -> Built:
     from towline.cli.kustomize_files import DiskFiles, tree_path
     from towline.render.kustomize.build import BuildOptions, Kustomizer
+    from towline.render.kustomize.repositories import remote_base
 
     restriction = flags["load_restrictor"]
     if restriction not in {*_RESTRICTIONS, "none", ""}:
@@ -75,12 +77,19 @@ def _built(folder: str, flags: dict[str, Any]) -> Built:
         raise InputError(
             f"illegal flag value --load-restrictor {restriction}; legal values: [{legal}]"
         )
-    order = {"none": "fifo"}.get(flags["reorder"], "legacy")
+    if flags["reorder"] not in _ORDERS:
+        raise InputError(
+            f"illegal flag value --reorder {flags['reorder']}; legal values: [legacy none]"
+        )
+    if remote_base(folder) is not None:
+        raise DeniedError(
+            f"remote base '{folder}' is not allowed", hint="clone it, and build the folder"
+        )
     managed = os.environ.get("KUSTOMIZE_ENABLE_MANAGEDBY_LABEL") == "on"
     options = BuildOptions(
         restricted=restriction in {_RESTRICTIONS[0], ""},
         managed_by=flags["enable_managedby_label"] or managed,
-        order=order,
+        order=_ORDERS[flags["reorder"]],
     )
     charts = None
     if flags["enable_helm"]:

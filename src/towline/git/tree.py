@@ -124,6 +124,39 @@ class GitTree:
         """
         return str(self._walk(_split(path), path).id)
 
+    def crosses_link(self, path: str) -> bool:
+        """Whether a symbolic link is on the way to a path, or among the entries of a folder.
+
+        Raises:
+            TransientError: The object database is damaged.
+        """
+        found: pygit2.Object = self._root
+        for part in _split(path):
+            try:
+                found = self._child(found, part, path)
+            except NotFoundError:
+                return False
+            if found.filemode == FileMode.LINK:
+                return True
+        return isinstance(found, pygit2.Tree) and any(
+            entry.filemode == FileMode.LINK for entry in self._entries(found)
+        )
+
+    def executable(self, path: str) -> bool:
+        """Whether a file of the tree itself, no link to one, is marked as a program.
+
+        Raises:
+            TransientError: The object database is damaged.
+        """
+        *folders, name = _split(path) or [""]
+        found: pygit2.Object = self._root
+        try:
+            for part in folders:
+                found = self._child(found, part, path)
+            return self._child(found, name, path).filemode == FileMode.BLOB_EXECUTABLE
+        except NotFoundError:
+            return False
+
     def exists(self, path: str) -> bool:
         """Whether there is something at the path."""
         try:

@@ -1,21 +1,32 @@
-"""Whether a live object differs from the desired one.
+"""Whether a live object differs from the desired one, and in what.
 
 The question is put as Argo CD puts it: would applying the desired object change anything? The
-prediction is a three-way merge against what was applied last, or a server-side apply.
+prediction is a three-way merge against what was applied last, a server-side apply computed here, or
+the answer of the server to a dry run.
+
+Taking out ignored fields may need jq, which is not run here. So a comparison has two halves:
+`prepare` gives documents and what is to be removed from them, `conclude` takes the documents
+without it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
 import orjson
 
-from towline.argo.application import IgnoreRule, without_nulls
-from towline.argo.names import FIELD_MANAGER, LAST_APPLIED
+from towline.argo.application import without_nulls
+from towline.argo.names import COMPARE_OPTIONS, FIELD_MANAGER, LAST_APPLIED, SYNC_OPTIONS
+from towline.errors import TowlineError
+from towline.gitops.ignore import IgnorePolicy, Removal, without_managed, without_pointers
+from towline.gitops.known_types import NOTHING_CONFIGURED, KnownTypes
 from towline.gitops.live import LiveObject
-from towline.gitops.normalize import normalize, without_ignored
+from towline.gitops.normalize import members, normalize
+from towline.gitops.options import annotation_options
+from towline.gitops.server_side_diff import without_foreign_changes
 from towline.gitops.targets import Target
 from towline.kube.patch.merge import apply_merge_patch, three_way_merge
 from towline.kube.patch.strategic import apply_strategic_patch, create_three_way_strategic
@@ -24,10 +35,20 @@ from towline.kube.schema.defaults import default_builtin
 from towline.kube.schema.node import SchemaNode
 from towline.kube.ssa.apply import server_side_apply
 
+Obj = dict[str, Any]
+
 Schemas = Callable[[GroupVersionKind], SchemaNode | None]
 """The schema of a built-in kind; None for custom resources."""
 
 _EPOCH: Final = "1970-01-01T00:00:00Z"
+
+
+class Strategy(StrEnum):
+    """How the outcome of an apply is predicted."""
+
+    THREE_WAY = "three-way"
+    STRUCTURED = "structured-merge"
+    SERVER_SIDE = "server-side"
 
 
 class DiffRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,55 +56,168 @@ class DiffRules(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         ignore: Differences that do not count.
-        server_side: Predict by server-side apply instead of a three-way merge.
+        strategy: How to predict.
+        include_webhooks: Whether a server-side prediction keeps what admission webhooks did.
+        ignore_aggregated_roles: Whether the rules of aggregated roles do not count.
+        known_types: Fields of custom resources that hold types of Kubernetes.
     """
 
-    ignore: tuple[IgnoreRule, ...] = ()
-    server_side: bool = False
+    ignore: IgnorePolicy = IgnorePolicy()
+    strategy: Strategy = Strategy.THREE_WAY
+    include_webhooks: bool = False
+    ignore_aggregated_roles: bool = False
+    known_types: KnownTypes = NOTHING_CONFIGURED
+
+
+class Sides(msgspec.Struct, frozen=True, eq=False, kw_only=True):
+    """An object and its target, normalised, before ignored fields are taken out.
+
+    Attributes:
+        documents: The desired object (or the server's prediction), the live one, and what was
+            applied last if that counts.
+        removals: What is to be taken out of each of them.
+        managed: `managedFields` of the live object.
+    """
+
+    documents: tuple[Obj, ...]
+    removals: tuple[Removal, ...]
+    managed: Any
+
+
+class Prediction(msgspec.Struct, frozen=True, eq=False):
+    """What an apply would do.
+
+    Attributes:
+        predicted: The live object after it, normalised.
+        live: The live object before it, normalised.
+    """
+
+    predicted: Obj
+    live: Obj
+
+    @property
+    def modified(self) -> bool:
+        """Whether it would change anything."""
+        return _canonical(self.predicted) != _canonical(self.live)
+
+
+def strategy_of(
+    target: Target,
+    *,
+    sync_options: Iterable[str],
+    compare_options: Iterable[str],
+    server_side: bool = False,
+) -> tuple[Strategy, bool]:
+    """How a target is to be compared, and whether effects of webhooks are kept.
+
+    Args:
+        target: The desired object; its annotations may say how.
+        sync_options: Sync options of the application.
+        compare_options: Items of the application's `compare-options` annotation.
+        server_side: Whether server-side diff is on for everything.
+    """
+    own = annotation_options(target.annotations, COMPARE_OPTIONS)
+    for options in (frozenset(compare_options), own):
+        if "ServerSideDiff=true" in options:
+            server_side = True
+        if "ServerSideDiff=false" in options:
+            server_side = False
+    webhooks = "IncludeMutationWebhook=true" in {*compare_options, *own}
+    if server_side:
+        return Strategy.SERVER_SIDE, webhooks
+    wanted = {*sync_options, *annotation_options(target.annotations, SYNC_OPTIONS)}
+    structured = "ServerSideApply=true" in wanted
+    return (Strategy.STRUCTURED if structured else Strategy.THREE_WAY), webhooks
 
 
 def is_modified(target: Target, live: LiveObject, rules: DiffRules, schemas: Schemas) -> bool:
-    """Whether applying the target would change the live object."""
-    predicted, current = predict(target, live.body(), rules, schemas)
-    return _canonical(predicted) != _canonical(current)
+    """Whether applying the target would change the live object; rules without jq.
+
+    Raises:
+        ValueError: A rule needs jq.
+        TowlineError: The two cannot be compared.
+    """
+    return predict(target, live.body(), rules, schemas).modified
 
 
 def predict(
-    target: Target, live: dict[str, Any], rules: DiffRules, schemas: Schemas
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The live object after and before applying the target, both normalised.
+    target: Target, live: Obj, rules: DiffRules, schemas: Schemas, answer: Obj | None = None
+) -> Prediction:
+    """Both halves of a comparison, for rules without jq.
+
+    Raises:
+        ValueError: A rule needs jq, or a server-side diff has no answer of the server.
+        TowlineError: The two cannot be compared.
+    """
+    sides = prepare(target, live, rules, schemas, answer)
+    documents = without_pointers(sides.documents, sides.removals)
+    return conclude(target, sides, documents, rules, schemas)
+
+
+def prepare(
+    target: Target, live: Obj, rules: DiffRules, schemas: Schemas, answer: Obj | None = None
+) -> Sides:
+    """Normalises both sides.
 
     Args:
         target: What should be.
-        live: The live object, in the target's API version.
+        live: The live object, in the target's API version; not changed.
         rules: How to compare.
         schemas: Schemas of built-in kinds.
+        answer: The server's answer to a dry run, for the server-side strategy.
+    """
+    schema = schemas(target.gvk)
+    managed = members(live.get("metadata")).get("managedFields")
+    original = last_applied(live) if rules.strategy is Strategy.THREE_WAY else None
+    wanted = target.object
+    if rules.strategy is Strategy.SERVER_SIDE:
+        if answer is None:
+            raise ValueError("a server-side diff needs the server's answer")
+        keep = rules.include_webhooks
+        wanted = answer if keep else without_foreign_changes(answer, live, schema)
+    given = [wanted, live] if original is None else [wanted, live, original]
+    documents = [_normal(document, target.gvk, rules, schema) for document in given]
+    managers = rules.ignore.managers(target.key)
+    if managers:
+        documents[:2] = without_managed(documents[0], documents[1], managed, managers, schema)
+    return Sides(
+        documents=tuple(documents), removals=rules.ignore.removals(target.key), managed=managed
+    )
+
+
+def conclude(
+    target: Target, sides: Sides, documents: Sequence[Obj], rules: DiffRules, schemas: Schemas
+) -> Prediction:
+    """Predicts what applying the target would do.
+
+    Args:
+        target: What should be.
+        sides: What `prepare` gave.
+        documents: Its documents without ignored fields.
+        rules: How to compare.
+        schemas: Schemas of built-in kinds.
+
+    Raises:
+        ApiError: The target does not fit its schema.
     """
     gvk, schema = target.gvk, schemas(target.gvk)
-    wanted = _clean(target.object, target, rules.ignore, schema)
-    current = _clean(live, target, rules.ignore, schema)
-    if rules.server_side:
-        predicted = server_side_apply(
-            _with_managers(current, live),
-            wanted,
-            FIELD_MANAGER,
-            schema=schema,
-            force=True,
-            api_version=gvk.api_version,
-            now=_EPOCH,
-        )
-        predicted = _without_managers(predicted)
-    else:
-        original = last_applied(live)
-        predicted = _merged(original, wanted, current, target, schema)
+    wanted, current = documents[0], documents[1]
+    match rules.strategy:
+        case Strategy.SERVER_SIDE:
+            return Prediction(wanted, current)
+        case Strategy.STRUCTURED:
+            predicted = _applied(wanted, current, sides.managed, gvk, schema)
+        case Strategy.THREE_WAY:
+            original = documents[2] if len(documents) > 2 else None
+            predicted = _merged(original, wanted, current, target, schema)
     if schema is None:
-        return predicted, current
-    return default_builtin(gvk, predicted), default_builtin(gvk, current)
+        return Prediction(predicted, current)
+    return Prediction(default_builtin(gvk, predicted), default_builtin(gvk, current))
 
 
-def last_applied(live: dict[str, Any]) -> dict[str, Any] | None:
+def last_applied(live: Obj) -> Obj | None:
     """What client-side apply recorded on the object; None when absent or unreadable."""
-    text = ((live.get("metadata") or {}).get("annotations") or {}).get(LAST_APPLIED)
+    text = members(members(live.get("metadata")).get("annotations")).get(LAST_APPLIED)
     if not isinstance(text, str):
         return None
     try:
@@ -93,54 +227,69 @@ def last_applied(live: dict[str, Any]) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def three_way_patch(
-    original: dict[str, Any],
-    wanted: dict[str, Any],
-    current: dict[str, Any],
-    schema: SchemaNode | None,
-) -> dict[str, Any]:
+def three_way_patch(original: Obj, wanted: Obj, current: Obj, schema: SchemaNode | None) -> Obj:
     """The patch of a client-side apply: strategic for built-in kinds, JSON merge for others."""
     if schema is None:
         return three_way_merge(original, wanted, current)
     return create_three_way_strategic(original, wanted, current, schema)
 
 
+def _applied(
+    wanted: Obj, current: Obj, managed: Any, gvk: GroupVersionKind, schema: SchemaNode | None
+) -> Obj:
+    live = current
+    if managed:
+        live = {**current, "metadata": {**current["metadata"], "managedFields": managed}}
+    predicted = server_side_apply(
+        live,
+        wanted,
+        FIELD_MANAGER,
+        schema=schema,
+        force=True,
+        api_version=gvk.api_version,
+        now=_EPOCH,
+    )
+    meta = {k: v for k, v in members(predicted.get("metadata")).items() if k != "managedFields"}
+    return {**predicted, "metadata": meta}
+
+
 def _merged(
-    original: dict[str, Any] | None,
-    wanted: dict[str, Any],
-    current: dict[str, Any],
-    target: Target,
-    schema: SchemaNode | None,
-) -> dict[str, Any]:
+    original: Obj | None, wanted: Obj, current: Obj, target: Target, schema: SchemaNode | None
+) -> Obj:
     wanted = _without_namespace(wanted)
-    before = _without_namespace(without_ignored(original, target.key, ())) if original else wanted
+    if original is not None:
+        try:
+            return _three_way(_without_namespace(original), wanted, current, target, schema)
+        except TowlineError:
+            pass  # the record is no object of this kind; what is wanted stands in for it
+    return _three_way(wanted, wanted, current, target, schema)
+
+
+def _three_way(
+    before: Obj, wanted: Obj, current: Obj, target: Target, schema: SchemaNode | None
+) -> Obj:
     if target.gvk.kind == "StatefulSet":
         current = _reduced_claims(current, before)
     if schema is not None:
         patch = create_three_way_strategic(before, wanted, current, schema)
         return apply_strategic_patch(current, patch, schema)
-    reduced: dict[str, Any] = _reduced(current, before)
+    reduced: Obj = _reduced(current, before)
     patch = three_way_merge(before, wanted, reduced)
-    merged: dict[str, Any] = apply_merge_patch(current, patch)
+    merged: Obj = apply_merge_patch(current, patch)
     return merged
 
 
-def _clean(
-    obj: dict[str, Any],
-    target: Target,
-    ignore: Sequence[IgnoreRule],
-    schema: SchemaNode | None,
-) -> dict[str, Any]:
-    plain = normalize(obj, target.gvk)
+def _normal(obj: Obj, gvk: GroupVersionKind, rules: DiffRules, schema: SchemaNode | None) -> Obj:
+    plain = normalize(obj, gvk, ignore_aggregated_roles=rules.ignore_aggregated_roles)
     if schema is not None:
         plain = without_nulls(plain)  # in built-in kinds null is absent
-    return without_ignored(plain, target.key, ignore)
+    return rules.known_types.apply(plain, gvk.group_kind)
 
 
-def _without_namespace(obj: dict[str, Any]) -> dict[str, Any]:
+def _without_namespace(obj: Obj) -> Obj:
     meta = {
         name: value
-        for name, value in (obj.get("metadata") or {}).items()
+        for name, value in members(obj.get("metadata")).items()
         if name != "namespace" and not (name == "annotations" and not value)
     }
     return {**obj, "metadata": meta}
@@ -153,26 +302,14 @@ def _reduced(value: Any, pattern: Any) -> Any:
     return value
 
 
-def _reduced_claims(current: dict[str, Any], original: dict[str, Any]) -> dict[str, Any]:
-    claims = (current.get("spec") or {}).get("volumeClaimTemplates")
-    pattern = (original.get("spec") or {}).get("volumeClaimTemplates")
+def _reduced_claims(current: Obj, original: Obj) -> Obj:
+    claims = members(current.get("spec")).get("volumeClaimTemplates")
+    pattern = members(original.get("spec")).get("volumeClaimTemplates")
     if not isinstance(claims, list) or not isinstance(pattern, list) or len(claims) != len(pattern):
         return current
     reduced = [_reduced(claim, was) for claim, was in zip(claims, pattern, strict=True)]
     return {**current, "spec": {**current["spec"], "volumeClaimTemplates": reduced}}
 
 
-def _with_managers(current: dict[str, Any], live: dict[str, Any]) -> dict[str, Any]:
-    managed = (live.get("metadata") or {}).get("managedFields")
-    if not managed:
-        return current
-    return {**current, "metadata": {**current["metadata"], "managedFields": managed}}
-
-
-def _without_managers(obj: dict[str, Any]) -> dict[str, Any]:
-    meta = {k: v for k, v in (obj.get("metadata") or {}).items() if k != "managedFields"}
-    return {**obj, "metadata": meta}
-
-
-def _canonical(value: dict[str, Any]) -> bytes:
+def _canonical(value: Obj) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)

@@ -1,90 +1,87 @@
-"""Takes out of an object what does not count as a difference, before two are compared."""
+"""Brings an object to the form in which two of its kind can be compared."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
 from typing import Any, Final
 
-from towline.argo.application import IgnoreRule
-from towline.argo.globs import matches
-from towline.kube.refs import GroupVersionKind, ObjectKey
+import orjson
+
+from towline.errors import InputError
+from towline.kube.refs import GroupVersionKind
 from towline.kube.schema.defaults import normalize_builtin
 
 _ROLES: Final = frozenset({"Role", "ClusterRole"})
+_SERVERS: Final = frozenset({"creationTimestamp", "managedFields", "resourceVersion"})
+
+Obj = dict[str, Any]
 
 
-def normalize(obj: dict[str, Any], gvk: GroupVersionKind) -> dict[str, Any]:
+def normalize(obj: Obj, gvk: GroupVersionKind, *, ignore_aggregated_roles: bool = False) -> Obj:
     """The object as a Go client would write it, without what servers add.
 
     Args:
-        obj: A live or desired object; not changed.
+        obj: A live or desired object, of any shape; not changed.
         gvk: Its kind.
+        ignore_aggregated_roles: Whether the rules of an aggregated role are somebody else's.
     """
-    meta = {
-        name: value
-        for name, value in (obj.get("metadata") or {}).items()
-        if name not in {"creationTimestamp", "managedFields"}
-    }
-    plain = {name: value for name, value in obj.items() if name != "status"}
-    plain["metadata"] = meta
+    meta = {k: v for k, v in members(obj.get("metadata")).items() if k not in _SERVERS}
+    plain = {**obj, "metadata": meta}
     if (gvk.group, gvk.kind) == ("", "Secret"):
-        plain = _secret(plain)
+        plain = with_data(plain)
     elif gvk.group == "rbac.authorization.k8s.io" and gvk.kind in _ROLES:
-        plain = _role(plain)
-    return normalize_builtin(gvk, plain)
+        plain = _role(plain, aggregated=ignore_aggregated_roles)
+    elif (gvk.group, gvk.kind) == ("", "Endpoints"):
+        plain = _endpoints(plain)
+    try:
+        return normalize_builtin(gvk, plain)
+    except InputError:
+        return plain  # what does not decode is compared as it is written; the server will refuse it
 
 
-def without_ignored(
-    obj: dict[str, Any], key: ObjectKey, rules: Iterable[IgnoreRule]
-) -> dict[str, Any]:
-    """The object without the fields that `ignoreDifferences` names by JSON pointer."""
-    for rule in rules:
-        if not _applies(rule, key):
-            continue
-        for pointer in rule.json_pointers:
-            obj = _without(obj, _tokens(pointer))
-    return obj
+def members(value: Any) -> Obj:
+    """The value if it is a mapping, else an empty one."""
+    return value if isinstance(value, dict) else {}
 
 
-def _applies(rule: IgnoreRule, key: ObjectKey) -> bool:
-    return (
-        matches(rule.group, key.group)
-        and matches(rule.kind, key.kind)
-        and rule.name in {"", key.name}
-        and rule.namespace in {"", key.namespace}
-    )
-
-
-def _tokens(pointer: str) -> list[str]:
-    parts = pointer.split("/")
-    return [part.replace("~1", "/").replace("~0", "~") for part in parts[1:]]
-
-
-def _without(value: Any, tokens: list[str]) -> Any:
-    """The value without what the tokens lead to; shares everything else."""
-    if not tokens:
-        return value
-    head, rest = tokens[0], tokens[1:]
-    if isinstance(value, dict) and head in value:
-        if not rest:
-            return {name: item for name, item in value.items() if name != head}
-        return {**value, head: _without(value[head], rest)}
-    if isinstance(value, list) and head.isdigit() and int(head) < len(value):
-        index = int(head)
-        if not rest:
-            return value[:index] + value[index + 1 :]
-        return [*value[:index], _without(value[index], rest), *value[index + 1 :]]
-    return value
-
-
-def _secret(obj: dict[str, Any]) -> dict[str, Any]:
-    data = {k: "" if v is None else v for k, v in (obj.get("data") or {}).items()}
-    for name, text in (obj.get("stringData") or {}).items():
-        data[name] = base64.b64encode(str("" if text is None else text).encode()).decode()
-    plain = {name: value for name, value in obj.items() if name not in {"data", "stringData"}}
+def with_data(secret: Obj) -> Obj:
+    """A Secret with `stringData` moved to `data`, and null values made empty ones."""
+    if not all(isinstance(secret.get(name) or {}, dict) for name in ("data", "stringData")):
+        return secret
+    data = {k: "" if v is None else v for k, v in members(secret.get("data")).items()}
+    for name, text in members(secret.get("stringData")).items():
+        # What is no text stays as it is, for the server to refuse.
+        given = "" if text is None else text
+        encoded = isinstance(given, str)
+        data[name] = base64.b64encode(given.encode()).decode() if encoded else given
+    plain = {name: value for name, value in secret.items() if name not in {"data", "stringData"}}
     return {**plain, "data": data} if data else plain
 
 
-def _role(obj: dict[str, Any]) -> dict[str, Any]:
-    return obj if obj.get("rules") else {k: v for k, v in obj.items() if k != "rules"}
+def _role(role: Obj, *, aggregated: bool) -> Obj:
+    foreign = aggregated and isinstance(role.get("aggregationRule"), dict)
+    if role.get("rules") and not foreign:
+        return role
+    return {name: value for name, value in role.items() if name != "rules"}
+
+
+def _endpoints(endpoints: Obj) -> Obj:
+    subsets = endpoints.get("subsets")
+    if not isinstance(subsets, list):
+        return endpoints
+    return {**endpoints, "subsets": _sorted([_subset(members(subset)) for subset in subsets])}
+
+
+def _subset(subset: Obj) -> Obj:
+    out = dict(subset)
+    for name in ("addresses", "notReadyAddresses", "ports"):
+        items = subset.get(name)
+        if isinstance(items, list):
+            if name == "ports":
+                items = [{"protocol": "TCP", **members(port)} for port in items]
+            out[name] = _sorted(items)
+    return out
+
+
+def _sorted(items: list[Any]) -> list[Any]:
+    return sorted(items, key=lambda item: orjson.dumps(item, option=orjson.OPT_SORT_KEYS))

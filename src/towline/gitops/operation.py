@@ -20,7 +20,7 @@ def started(operation: dict[str, Any], now: str) -> dict[str, Any]:
 
 def sync_result(tasks: Iterable[Task], pinned: Pinned) -> dict[str, Any]:
     """`syncResult`: what became of each object so far."""
-    entries = [result_entry(task) for task in tasks if not task.pending]
+    entries = [result_entry(task) for task in tasks if not task.pending or task.problem]
     result = pinned.entry()
     return {**result, "resources": entries} if entries else result
 

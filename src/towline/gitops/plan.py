@@ -34,6 +34,7 @@ class PlanContext(msgspec.Struct, frozen=True, eq=False, kw_only=True):
         namespace_metadata: Labels and annotations of the namespace to create.
         find: A live object by identity.
         known: Whether the cluster has a kind.
+        served: The version in which the cluster has a kind, empty for none.
         problem: Why the project does not permit an object, or empty; (gvk, namespace, name).
         results: What became of tasks in earlier turns.
     """
@@ -47,6 +48,7 @@ class PlanContext(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     namespace_metadata: NamespaceMetadata | None
     find: Callable[[ObjectKey], LiveObject | None]
     known: Callable[[GroupVersionKind], bool]
+    served: Callable[[GroupKind], str]
     problem: Callable[[GroupVersionKind, str, str], str]
     results: Mapping[TaskKey, TaskResult]
 
@@ -155,7 +157,7 @@ def _checked(tasks: list[Task], context: PlanContext) -> list[Task]:
         for spec in [task.target.get("spec") or {}]
     }
     return [
-        msgspec.structs.replace(task, problem=task.located(problem)) if problem else task
+        msgspec.structs.replace(task, problem=problem) if problem else task
         for task in tasks
         for problem in [_problem(task, context, promised)]
     ]
@@ -168,12 +170,22 @@ def _problem(task: Task, context: PlanContext, promised: set[tuple[Any, Any]]) -
             "SkipDryRunOnMissingResource", context.options, annotation_options(task.annotations)
         )
         if not later:
-            return (
-                f"The Kubernetes API could not find {task.gvk.api_version}/{obj.kind} for"
-                f" requested resource {obj.namespace}/{obj.name}. Make sure the"
-                f' "{obj.kind}" CRD is installed on the destination cluster.'
-            )
+            return _unknown_kind(task.gvk, obj, context.served(task.gvk.group_kind))
     return context.problem(task.gvk, obj.namespace, obj.name)
+
+
+def _unknown_kind(gvk: GroupVersionKind, obj: ObjectKey, served: str) -> str:
+    kind, name = f"{gvk.group}/{gvk.kind}", f"{obj.namespace}/{obj.name}"
+    if served:
+        return (
+            f'The Kubernetes API could not find version "{gvk.version}" of {kind} for requested'
+            f' resource {name}. Version "{served}" of {kind} is installed on the destination'
+            " cluster."
+        )
+    return (
+        f"The Kubernetes API could not find {kind} for requested resource {name}. Make sure the"
+        f' "{gvk.kind}" CRD is installed on the destination cluster.'
+    )
 
 
 def _prune_waves(tasks: list[Task], context: PlanContext) -> list[Task]:

@@ -34,9 +34,10 @@ class Wait(msgspec.Struct, frozen=True):
 
 
 class Again(msgspec.Struct, frozen=True):
-    """Ask again at once."""
+    """Ask again: at once, or after a pause when another wave is to come."""
 
     message: str
+    wave_follows: bool = False
 
 
 class Done(msgspec.Struct, frozen=True, eq=False):
@@ -108,7 +109,8 @@ def after_run(tasks: Sequence[Task], ran: Sequence[Task]) -> Decision:
     if not left and not any(task.hook for task in ran):
         return _succeed(tasks, "successfully synced (all tasks run)")
     running = [task for task in ran if task.running]
-    return Again(_waiting(running) if running else "one or more tasks are running")
+    message = _waiting(running) if running else "one or more tasks are running"
+    return Again(message, wave_follows=left)
 
 
 def completed_hooks(tasks: Sequence[Task]) -> list[Task]:

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from towline.argo.manifest import located
 from towline.argo.status import Phase, ResultCode
 from towline.gitops.hooks import SyncPhase
 from towline.gitops.live import LiveObject
@@ -92,17 +91,17 @@ class Task(msgspec.Struct, frozen=True, eq=False, kw_only=True):
         rank = kind_rank(obj.kind)
         return self.key.phase.rank, self.wave, rank, obj.name, obj.namespace
 
-    def located(self, message: str) -> str:
-        """A complaint about the target with the place of its manifest."""
-        return located(message, self.origin, self.key.object)
-
     def with_result(self, result: TaskResult | None) -> Task:
         """The task with another result."""
         return msgspec.structs.replace(self, result=result)
 
 
 def result_entry(task: Task) -> dict[str, Any]:
-    """The task as an entry of `syncResult.resources`."""
+    """The task as an entry of `syncResult.resources`.
+
+    An object that did not get through has `origin` beside Argo CD's fields: the file and line of
+    its manifest.
+    """
     obj, result = task.key.object, task.result
     entry: dict[str, Any] = {
         "group": obj.group,
@@ -116,6 +115,11 @@ def result_entry(task: Task) -> dict[str, Any]:
             entry["status"] = result.status.value
         entry["message"] = result.message
         entry["hookPhase"] = result.state.value
+    elif task.problem:
+        entry["status"] = ResultCode.SYNC_FAILED.value
+        entry["message"] = task.problem
+    if task.origin and (task.failed or task.problem):
+        entry["origin"] = task.origin
     if task.hook:
         entry["hookType"] = task.key.phase.value
     entry["syncPhase"] = task.key.phase.value

@@ -268,14 +268,19 @@ def _moment(view: memoryview) -> datetime | None:
         raise _MalformedError("a time is out of range") from None
 
 
+def _stamp(moment: datetime, precision: str) -> str:
+    # Years have four digits, those of the first thousand as well.
+    return moment.replace(tzinfo=None).isoformat(timespec=precision) + "Z"
+
+
 def _time(view: memoryview, _depth: int) -> str | None:
     moment = _moment(view)
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
+    return _stamp(moment, "seconds") if moment else None
 
 
 def _micro_time(view: memoryview, _depth: int) -> str | None:
     moment = _moment(view)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if moment else None
+    return _stamp(moment, "microseconds") if moment else None
 
 
 def _quantity(view: memoryview, _depth: int) -> str:

@@ -23,7 +23,7 @@ from towline.render.result import RenderResult, result_of, with_objects_of
 from towline.render.source import BUILT_IN, Renderer, RenderRequest, render_source
 from towline.render.tree import Read, unchanged
 
-RENDER_VERSION: Final = "1"
+RENDER_VERSION: Final = "2"
 """Part of every key; to be raised when the same inputs give other manifests."""
 
 _NOT_CONTENT: Final = ("repoURL", "targetRevision", "ref", "name", "tagPrefix")
@@ -178,7 +178,8 @@ def source_key(source: Mapping[str, Any]) -> str:
 
 def _inputs(source: FileTree | Inputs, request: RenderRequest) -> Inputs:
     given = source if isinstance(source, Inputs) else Inputs(tree=source)
-    return msgspec.structs.replace(given, variables=build_variables(request, given.age_keys))
+    variables = {**given.variables, **build_variables(request, given.age_keys)}
+    return msgspec.structs.replace(given, variables=variables)
 
 
 def _holds(kept: _Kept, inputs: Inputs) -> bool:

@@ -14,14 +14,18 @@ from towline.text.yaml import Document, Limits, load_documents
 MANIFEST_LIMITS: Final = Limits(unique_keys=False)
 _LOOKS_LIKE: Final = ("apiVersion:", "kind:", "metadata:")
 
+UNREADABLE: Final = "Failed to unmarshal "
+"""How errors about what is no YAML or JSON begin."""
 
-def manifests_of_yaml(text: str, file: str, path: str) -> list[Manifest]:
+
+def manifests_of_yaml(text: str, file: str, path: str, *, strict: bool = False) -> list[Manifest]:
     """All objects of a YAML file; a file that is not about Kubernetes has none.
 
     Args:
         text: Its content.
         file: Its path as errors of the whole render name it: within the application's folder.
         path: Its path within the repository.
+        strict: Whether text that is not about Kubernetes is an error.
 
     Raises:
         InputError: A broken manifest.
@@ -31,7 +35,7 @@ def manifests_of_yaml(text: str, file: str, path: str) -> list[Manifest]:
         for document in load_documents(text, file=file, limits=MANIFEST_LIMITS):
             found.extend(_manifests(document, file, path))
     except InputError as error:
-        if found or all(word in text for word in _LOOKS_LIKE):
+        if strict or found or all(word in text for word in _LOOKS_LIKE):
             raise unreadable(file, error) from error
         return []
     return found
@@ -59,12 +63,14 @@ def manifests_of_json(text: str, file: str, path: str) -> list[Manifest]:
 
 
 def unreadable(file: str, error: InputError) -> InputError:
-    """The error as it appears in a condition: `Failed to unmarshal "a.yaml": yaml: line 3: ...`."""
+    """The error as it appears in a condition, in Argo CD's words where it is about the syntax."""
     place = f"line {error.line}: " if error.line else ""
     kind = "json" if file.endswith(".json") else "yaml"
+    if kind == "yaml" and not error.field:
+        kind = f"failed to unmarshal manifest: error converting YAML to JSON: {kind}"
     field = f"{error.field}: " if error.field and not error.message.startswith("key ") else ""
     return InputError(
-        f'Failed to unmarshal "{file}": {kind}: {place}{field}{error.message}',
+        f'{UNREADABLE}"{file}": {kind}: {place}{field}{error.message}',
         file="",
         field="",
         hint=error.hint,

@@ -96,13 +96,10 @@ def render_source(
         MissingInputError: Something from elsewhere is needed.
     """
     given = inputs if isinstance(inputs, Inputs) else Inputs(tree=inputs)
-    variables = build_variables(request, given.age_keys)
+    variables = {**given.variables, **build_variables(request, given.age_keys)}
     opened = Opened(given)
     recording = RecordingTree(msgspec.structs.replace(opened.inputs, variables=variables))
-    source = decode(request.source, Source, at="spec.source")
-    folder = clean_path(source.path, field="spec.source.path")
-    names = _names(recording, folder, source.path)
-    source = _with_overrides(recording, folder, names, request)
+    source, names = read_source(recording, request)
     tool = choose_tool(source, names)
     renderer = renderers.get(tool)
     if renderer is None:
@@ -120,12 +117,25 @@ def render_source(
     return msgspec.structs.replace(result, read=recording.reads, decrypted=opened.used)
 
 
-def choose_tool(source: Source, names: set[str]) -> str:
-    """Which tool renders a source: `Helm`, `Kustomize`, `Plugin` or `Directory`.
+def read_source(tree: RecordingTree, request: RenderRequest) -> tuple[Source, set[str]]:
+    """The source with the repository's overrides, and the names of the files in its folder.
 
     Args:
-        source: The source after overrides.
-        names: Files in its folder.
+        tree: The repository.
+        request: What to render.
+
+    Raises:
+        InputError: The source or an override is wrong.
+        NotFoundError: The folder is not in the repository.
+    """
+    source = decode(request.source, Source, at="spec.source")
+    folder = clean_path(source.path, field="spec.source.path")
+    names = _names(tree, folder, source.path)
+    return _with_overrides(tree, folder, names, request), names
+
+
+def explicit_tool(source: Source) -> str:
+    """The tool that a source configures; empty when it leaves the choice to its files.
 
     Raises:
         InputError: Several tools are configured at once.
@@ -142,8 +152,22 @@ def choose_tool(source: Source, names: set[str]) -> str:
     ]
     if len(explicit) > 1:
         raise InputError(f"multiple application sources defined: {','.join(explicit)}")
+    return explicit[0] if explicit else ""
+
+
+def choose_tool(source: Source, names: set[str]) -> str:
+    """Which tool renders a source: `Helm`, `Kustomize`, `Plugin` or `Directory`.
+
+    Args:
+        source: The source after overrides.
+        names: Files in its folder.
+
+    Raises:
+        InputError: Several tools are configured at once.
+    """
+    explicit = explicit_tool(source)
     if explicit:
-        return explicit[0]
+        return explicit
     if source.chart or "Chart.yaml" in names:
         return "Helm"
     return "Kustomize" if names & _KUSTOMIZATIONS else "Directory"

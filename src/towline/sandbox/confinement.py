@@ -2,8 +2,8 @@
 
 A script that runs as our user could read every file of ours. Bubblewrap gives it namespaces of its
 own in which the data folder, logins of our user, and sockets of daemons are not there; the network
-is shared. Where the kernel or a missing program does not allow that, scripts run as they are and
-`refusal` says why.
+is shared unless the caller takes it away. Where the kernel or a missing program does not allow
+that, scripts run as they are and `refusal` says why.
 """
 
 from __future__ import annotations
@@ -56,11 +56,13 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
             be replaced by a link.
         readable: Folders that it reads.
         scratch: Folder that stands for `/tmp` and `/var/tmp`.
+        network: Whether it shares this machine's network; otherwise it has none.
     """
 
     writable: tuple[Path, ...] = ()
     readable: tuple[Path, ...] = ()
     scratch: Path
+    network: bool = True
 
 
 class Confinement:
@@ -116,6 +118,7 @@ class Confinement:
         return [
             *(self._env, "--ignore-signal=INT,TERM", self._bwrap or "bwrap"),
             *("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts"),
+            *(() if view.network else ("--unshare-net",)),
             *("--die-with-parent", "--cap-drop", "ALL", *_capabilities()),
             *("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", *_kernel()),
             *self._mounts(view),

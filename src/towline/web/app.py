@@ -30,6 +30,16 @@ def build_app(
         sessions: Who is logged in.
         ready: An empty string when ready, else what is missing.
     """
+    return Guard(health_and_metrics(routes, ready=ready), sessions)
+
+
+def health_and_metrics(routes: Sequence[BaseRoute], *, ready: Callable[[], str]) -> Starlette:
+    """The routes with health checks and metrics beside them; nobody is asked who they are.
+
+    Args:
+        routes: Further routes.
+        ready: An empty string when ready, else what is missing.
+    """
 
     async def healthz(request: Request) -> Response:
         del request
@@ -46,7 +56,7 @@ def build_app(
             prometheus_client.generate_latest(), media_type=prometheus_client.CONTENT_TYPE_LATEST
         )
 
-    app = Starlette(
+    return Starlette(
         routes=[
             Route("/healthz", healthz, methods=["GET"]),
             Route("/readyz", readyz, methods=["GET"]),
@@ -55,4 +65,3 @@ def build_app(
         ],
         exception_handlers={TowlineError: error_response},
     )
-    return Guard(app, sessions)

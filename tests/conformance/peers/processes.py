@@ -30,7 +30,7 @@ def drydock(folder: Path) -> Iterator[Client]:
     """
     argv = [sys.executable, "-m", "peers.drydock_api", str(folder), SERVICE_CIDR]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
-    with _process(argv, folder / "log", environment) as process:
+    with running_process(argv, folder / "log", environment) as process:
         assert process.stdout is not None
         line = process.stdout.readline().split()
         if len(line) != 2:
@@ -63,8 +63,8 @@ def kube_apiserver(programs: Path, folder: Path) -> Iterator[Client]:
     ]
     argv = [str(programs / "kube-apiserver"), *_flags(folder, etcd, ports[2])]
     with (
-        _process(etcd_argv, folder / "etcd.log") as store,
-        _process(argv, folder / "kube-apiserver.log") as server,
+        running_process(etcd_argv, folder / "etcd.log") as store,
+        running_process(argv, folder / "kube-apiserver.log") as server,
     ):
         client = Client(f"https://127.0.0.1:{ports[2]}", _TOKEN)
         _wait_until_ready(client, (store, server), folder)
@@ -110,9 +110,10 @@ def _wait_until_ready(
 
 
 @contextlib.contextmanager
-def _process(
+def running_process(
     argv: list[str], log: Path, environment: dict[str, str] | None = None
 ) -> Iterator[subprocess.Popen[str]]:
+    """A program that runs until the block ends; `log` gets what it writes to stderr."""
     with log.open("w") as errors:
         process = subprocess.Popen(
             argv, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 TEMPLATE = "kind: ConfigMap\ndata: {{ .Values | toJson }}\nname: {{ .Release.Name }}\n"
 
@@ -69,6 +71,21 @@ def test_errors_go_to_stderr_with_status_1(chart: Path) -> None:
     )
 
 
+def test_debug_shows_what_is_no_yaml(chart: Path) -> None:
+    (chart / "templates" / "a.yaml").write_text("a: b: c\n")
+    done = helm("rel", str(chart), "--debug")
+    assert done.returncode == 1
+    assert done.stdout == "---\n# Source: web/templates/a.yaml\na: b: c\n"
+    assert "Use --debug" not in done.stderr
+
+
+def test_a_deprecated_chart_is_named_as_one(chart: Path) -> None:
+    with (chart / "Chart.yaml").open("a") as stream:
+        stream.write("deprecated: true\n")
+    done = helm("rel", str(chart))
+    assert (done.returncode, done.stderr) == (0, "WARNING: This chart is deprecated\n")
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
@@ -114,6 +131,40 @@ def test_packed_charts_and_local_dependencies_work(chart: Path, tmp_path: Path) 
         stream.write("dependencies: [{name: sub, version: 1.x, repository: 'file://../sub'}]\n")
     assert "missing in charts/ directory: sub" in helm("rel", str(chart)).stderr
     assert '"sub":{"global":{}}' in helm("rel", str(chart), "--dependency-update").stdout
+
+
+@pytest.mark.asyncio
+async def test_charts_come_from_repositories(chart: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "web-1.0.0.tgz"
+    subprocess.run(["tar", "czf", str(packed), "-C", str(tmp_path), "web"], check=True)
+    index = "apiVersion: v1\nentries: {web: [{version: 1.0.0, urls: [web-1.0.0.tgz]}]}\n"
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.path.endswith("/index.yaml"):
+            return web.Response(text=index)
+        return web.Response(body=packed.read_bytes())
+
+    app = web.Application()
+    app.router.add_get("/{tail:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/charts"
+    try:
+        expected = await asyncio.to_thread(helm, "rel", str(chart))
+        for args in (("web", "--repo", url), (f"{url}/web-1.0.0.tgz",)):
+            done = await asyncio.to_thread(helm, "rel", *args, folder=tmp_path / "web")
+            assert (done.stdout, done.stderr) == (expected.stdout, "")
+        parent = tmp_path / "parent"
+        parent.mkdir()
+        (parent / "Chart.yaml").write_text(
+            "apiVersion: v2\nname: parent\nversion: 1.0.0\n"
+            f"dependencies: [{{name: web, version: ^1, repository: '{url}'}}]\n"
+        )
+        done = await asyncio.to_thread(helm, "rel", str(parent), "--dependency-update")
+        assert "# Source: parent/charts/web/templates/a.yaml" in done.stdout
+    finally:
+        await runner.cleanup()
 
 
 def test_links_are_followed_as_helm_follows_them(

@@ -363,9 +363,10 @@ def test_functions_on_generated_values_print_the_same(
     folder = tmp_path_factory.getbasetemp() / "functions"
     shutil.rmtree(folder, ignore_errors=True)
     text = re.sub(r"\b[VW]\b", lambda found: NAMES[found[0]], "\n".join(actions))
+    helpers = "{{ define `help` }}<{{ . }}>{{ end }}{{ define `text` }}" + text + "{{ end }}"
     templates = {
-        "a.yaml": f"kind: List\ntext: {{{{ include `text` . | quote }}}}\n",
-        "_h.tpl": f"{{{{ define `help` }}}}<{{{{ . }}}}>{{{{ end }}}}{{{{ define `text` }}}}{text}{{{{ end }}}}",
+        "a.yaml": "kind: List\ntext: {{ include `text` . | quote }}\n",
+        "_h.tpl": helpers,
     }
     chart = Chart(name="root", version="1.0.0", values={"x": x, "y": y}, templates=templates)
     chart.write(folder)

@@ -20,7 +20,7 @@ from towline.render.kustomize.build import Kustomizer
 KUSTOMIZE = os.environ.get("TOWLINE_REAL_KUSTOMIZE") or shutil.which(
     "kubectl", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
 )
-EXAMPLES = int(os.environ.get("TOWLINE_KUSTOMIZE_EXAMPLES", "120"))
+EXAMPLES = int(os.environ.get("TOWLINE_KUSTOMIZE_EXAMPLES", "80"))
 
 names = st.sampled_from(["a", "b", "c", "web", "x-1"])
 label_maps = st.dictionaries(

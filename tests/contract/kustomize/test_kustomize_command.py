@@ -110,3 +110,26 @@ def test_a_chart_that_is_not_there_is_an_error(
     (folder / "kustomization.yaml").write_text("helmCharts: [{name: none, releaseName: r}]\n")
     assert run(monkeypatch, str(folder), "--enable-helm") == 1
     assert "no chart found at" in capsys.readouterr().err
+
+
+def test_s63_a_folder_elsewhere_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "https://example.com/org/repo//folder?ref=v1") == 1
+    assert "is not allowed" in capsys.readouterr().err
+
+
+def test_the_order_can_be_that_of_the_files(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: n}\n"
+    (folder / "ns.yaml").write_text(namespace)
+    (folder / "kustomization.yaml").write_text("resources: [cm.yaml, ns.yaml]\n")
+    for order, kinds in (
+        ("legacy", ["Namespace", "ConfigMap"]),
+        ("none", ["ConfigMap", "Namespace"]),
+    ):
+        assert run(monkeypatch, str(folder), "--reorder", order) == 0
+        found = yaml.safe_load_all(capsys.readouterr().out)
+        assert [each["kind"] for each in found] == kinds
+    assert run(monkeypatch, str(folder), "--reorder", "random") == 1

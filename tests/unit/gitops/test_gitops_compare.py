@@ -16,8 +16,9 @@ from towline.argo.manifest import Manifest
 from towline.argo.names import LAST_APPLIED, TRACKING_ID
 from towline.controllers.application.controller import builtin_schemas
 from towline.gitops.compare import World, application_health, compare
-from towline.gitops.diff import DiffRules, is_modified
+from towline.gitops.diff import DiffRules, Strategy, is_modified
 from towline.gitops.health import assess
+from towline.gitops.ignore import IgnorePolicy
 from towline.gitops.targets import settle
 from towline.gitops.tracking import parse_tracking_id, self_referenced
 from towline.kube.refs import GroupVersionKind, ObjectKey, gvk_of, key_of
@@ -262,11 +263,11 @@ DRIFT = [
 
 
 @pytest.mark.parametrize(("obj", "change"), [case[1:] for case in DRIFT], ids=[c[0] for c in DRIFT])
-@pytest.mark.parametrize("server_side", [False, True], ids=["3-way", "ssa"])
-def test_drift(obj: Any, change: Any, server_side: Any) -> None:
+@pytest.mark.parametrize("strategy", [Strategy.THREE_WAY, Strategy.STRUCTURED])
+def test_drift(obj: Any, change: Any, strategy: Any) -> None:
     target = only(targets(obj))
     live = applied(target, change)
-    assert is_modified(target, live, DiffRules(server_side=server_side), SCHEMAS)
+    assert is_modified(target, live, DiffRules(strategy=strategy), SCHEMAS)
 
 
 def test_a_field_that_git_no_longer_has_is_drift_when_it_was_applied() -> None:
@@ -279,7 +280,7 @@ def test_ignored_pointers_do_not_count() -> None:
     rule = IgnoreRule(group="apps", kind="Deploy*", json_pointers=("/spec/replicas", "/no/such"))
     target = only(targets(deployment()))
     live = applied(target, lambda o: o["spec"].update(replicas=9))
-    assert not is_modified(target, live, DiffRules(ignore=(rule,)), SCHEMAS)
+    assert not is_modified(target, live, DiffRules(ignore=IgnorePolicy(rules=(rule,))), SCHEMAS)
 
 
 def mark(name: Any, instance: Any = "web") -> Any:

@@ -10,13 +10,15 @@ import msgspec
 import orjson
 
 from towline.argo.application import without_nulls
-from towline.argo.names import FIELD_MANAGER, HOOK_FINALIZER, LAST_APPLIED
+from towline.argo.names import FIELD_MANAGER, HOOK_FINALIZER, LAST_APPLIED, PLAIN_MANAGER
 from towline.argo.status import Phase, ResultCode
 from towline.controllers.application.ports import ClusterApi, LiveCache, Obj
+from towline.controllers.application.rbac import RbacReconciler
 from towline.errors import TransientError
 from towline.gitops.diff import Schemas, last_applied, three_way_patch
 from towline.gitops.live import LiveObject
 from towline.gitops.options import annotation_options, switched_on, value_of
+from towline.gitops.rbac import is_rbac
 from towline.gitops.tasks import Task, TaskResult
 from towline.kube.refs import GroupVersionKind, ObjectKey
 from towline.kube.status import ApiError
@@ -24,6 +26,15 @@ from towline.kube.status import ApiError
 _log = logging.getLogger("towline.engine")
 
 _CONFLICT_TRIES: Final = 5
+_NOT_DECLARED: Final = (
+    # kubectl's text, which names its command twice; run as a library it has no name.
+    f"Warning: resource {{resource}} is missing the {LAST_APPLIED} annotation which is required by"
+    "  apply.  apply should only be used on resources created declaratively by either"
+    "  create --save-config or  apply. The missing annotation will be patched automatically."
+)
+_ENDING: Final = (
+    "Warning: Detected changes to resource {resource} which is currently being deleted."
+)
 _PROPAGATION: Final = {"foreground": "Foreground", "background": "Background", "orphan": "Orphan"}
 
 
@@ -58,6 +69,7 @@ class Applier:
         self._client = client
         self._cache = cache
         self._schemas = schemas
+        self._rbac = RbacReconciler(client, cache, PLAIN_MANAGER)
 
     async def apply(self, task: Task, options: ApplyOptions) -> TaskResult:
         """Applies a task's object; a refusal becomes its result."""
@@ -66,13 +78,11 @@ class Applier:
         try:
             message = await self._apply(task, task.target, options)
         except (ApiError, TransientError) as error:
-            return TaskResult(
-                ResultCode.SYNC_FAILED, task.located(_failure(task, error)), Phase.FAILED
-            )
+            return TaskResult(ResultCode.SYNC_FAILED, _failure(task, error), Phase.FAILED)
         except Exception as error:  # noqa: BLE001  # one strange manifest must not stop the others
             _log.exception("apply broke object=%s", task.key.object)
             text = f"the manifest cannot be applied: {type(error).__name__}"
-            return TaskResult(ResultCode.SYNC_FAILED, task.located(text), Phase.FAILED)
+            return TaskResult(ResultCode.SYNC_FAILED, text, Phase.FAILED)
         state = Phase.SUCCEEDED if options.dry_run else Phase.RUNNING
         return TaskResult(ResultCode.SYNCED, message, state)
 
@@ -142,8 +152,35 @@ class Applier:
         validation = "Ignore" if "Validate=false" in own | options.options else "Strict"
         replace = switched_on("Replace", options.options, own, live_options)
         force = options.force or switched_on("Force", own)
-        if replace and task.live is not None and not options.dry_run:
-            return await self._replace(task.live, target, name, validation, force=force)
+        if is_rbac(target):
+            told, live = await self._rbac.reconcile(
+                name, task.gvk, _plain(target), task.live, dry=options.dry_run
+            )
+            task = msgspec.structs.replace(task, live=live)
+            return told + await self._carry_out(
+                task, target, options, name, validation, replace=replace, force=force
+            )
+        return await self._carry_out(
+            task, target, options, name, validation, replace=replace, force=force
+        )
+
+    async def _carry_out(
+        self,
+        task: Task,
+        target: Obj,
+        options: ApplyOptions,
+        name: str,
+        validation: str,
+        *,
+        replace: bool,
+        force: bool,
+    ) -> str:
+        if replace and not options.dry_run:
+            if task.live is not None:
+                return await self._replace(task.live, target, name, validation, force=force)
+            await self._create(_plain(target), validation, manager=PLAIN_MANAGER)
+            return f"{name} created"
+        own = annotation_options(task.annotations)
         server_side = "ServerSideApply=false" not in own and switched_on(
             "ServerSideApply", options.options, own
         )
@@ -163,10 +200,7 @@ class Applier:
         for _ in range(_CONFLICT_TRIES):
             try:
                 if live is None:
-                    answer = await self._client.create(
-                        wanted, manager=FIELD_MANAGER, field_validation=validation
-                    )
-                    self._cache.put(answer)
+                    await self._create(wanted, validation)
                     return "created"
                 return await self._patch(task, wanted, live, validation)
             except ApiError as error:
@@ -196,34 +230,42 @@ class Applier:
             field_validation=validation,
         )
         self._cache.put(answer)
-        return "configured"
+        return "configured" + self._warnings(task, live)
+
+    def _warnings(self, task: Task, live: Obj) -> str:
+        """What kubectl remarks about an object that it has patched."""
+        found = self._client.discovery.known(task.gvk)
+        resource = f"{found.plural if found else task.gvk.kind}/{task.key.object.name}"
+        text = ""
+        if last_applied(live) is None:
+            text += f". {_NOT_DECLARED.format(resource=resource)}"
+        if live["metadata"].get("deletionTimestamp"):
+            text += f". {_ENDING.format(resource=resource)}"
+        return text
+
+    async def _create(self, obj: Obj, validation: str, *, manager: str = FIELD_MANAGER) -> None:
+        answer = await self._client.create(obj, manager=manager, field_validation=validation)
+        self._cache.put(answer)
 
     async def _replace(
         self, live: LiveObject, target: Obj, name: str, validation: str, *, force: bool
     ) -> str:
         if force:
             await self.delete(live, propagation="Background")
-            answer = await self._client.create(
-                _plain(target), manager=FIELD_MANAGER, field_validation=validation
-            )
-        else:
-            meta = {**target["metadata"], "resourceVersion": live.resource_version}
-            answer = await self._client.replace(
-                {**_plain(target), "metadata": meta},
-                manager=FIELD_MANAGER,
-                field_validation=validation,
-            )
+            await self._create(_plain(target), validation, manager=PLAIN_MANAGER)
+            return f"{name} replaced"
+        meta = {**_plain(target)["metadata"], "resourceVersion": live.resource_version}
+        answer = await self._client.replace(
+            {**target, "metadata": meta}, manager=PLAIN_MANAGER, field_validation=validation
+        )
         self._cache.put(answer)
-        updated = live.gvk.kind in {"CustomResourceDefinition", "Namespace"} and not force
+        updated = live.gvk.kind in {"CustomResourceDefinition", "Namespace"}
         return f"{live.gvk.kind}/{live.key.name} updated" if updated else f"{name} replaced"
 
     async def _recreate(self, task: Task, wanted: Obj, validation: str) -> str:
         if task.live is not None:
             await self.delete(task.live, propagation="Background")
-        answer = await self._client.create(
-            wanted, manager=FIELD_MANAGER, field_validation=validation
-        )
-        self._cache.put(answer)
+        await self._create(wanted, validation)
         return "configured"
 
     def _foretell(self, task: Task, wanted: Obj) -> str:

@@ -19,8 +19,9 @@ from towline.controllers.application.memory import Memory
 from towline.controllers.application.ports import ClusterApi, LiveCache
 from towline.errors import InputError, TowlineError
 from towline.gitops.compare import Comparison, World, compare, has_say
-from towline.gitops.diff import DiffRules, Schemas, is_modified
+from towline.gitops.diff import DiffRules, Schemas, Strategy, is_modified
 from towline.gitops.health import Health, assess
+from towline.gitops.ignore import IgnorePolicy
 from towline.gitops.live import LiveObject
 from towline.gitops.options import annotation_options, switched_on
 from towline.gitops.projects import destination_permitted, kind_permitted
@@ -124,7 +125,7 @@ class Comparer:
     ) -> Comparison:
         """Compares desired objects with what is live now."""
         rules = _rules(app)
-        tag = content_digest([rules.server_side, app.raw["spec"].get("ignoreDifferences")])
+        tag = content_digest([rules.strategy, app.raw["spec"].get("ignoreDifferences")])
 
         def modified(target: Target, live: LiveObject) -> bool:
             stamp = (target.digest, live.uid, live.resource_version, tag)
@@ -134,7 +135,7 @@ class Comparer:
             options = annotation_options(target.annotations, SYNC_OPTIONS)
             here = rules
             if switched_on("ServerSideApply", options):
-                here = DiffRules(ignore=rules.ignore, server_side=True)
+                here = DiffRules(ignore=rules.ignore, strategy=Strategy.STRUCTURED)
             verdict = self._differs(target, live, here)
             memory.diffs[target.key] = (stamp, verdict)
             return verdict
@@ -242,7 +243,8 @@ def _gvk(obj: dict[str, object]) -> GroupVersionKind:
 
 
 def _rules(app: Application) -> DiffRules:
+    server_side = switched_on("ServerSideApply", app.spec.sync_policy.sync_options)
     return DiffRules(
-        ignore=app.spec.ignore_differences,
-        server_side=switched_on("ServerSideApply", app.spec.sync_policy.sync_options),
+        ignore=IgnorePolicy(rules=app.spec.ignore_differences),
+        strategy=Strategy.STRUCTURED if server_side else Strategy.THREE_WAY,
     )

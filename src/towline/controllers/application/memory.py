@@ -63,6 +63,7 @@ class Memory(msgspec.Struct, kw_only=True):
         poll_due: Monotonic time of the next comparison without a trigger.
         later: A refresh that had to wait: monotonic time at which it is due, and its level.
         failing_since: Monotonic time since which the repository does not answer.
+        wave_due: Monotonic time before which no further wave begins.
         operation: Start of the operation that this process is carrying out.
         healed_well: Whether the application was seen in sync after its last operation.
         heals: Monotonic times of recent self-heals.
@@ -83,6 +84,7 @@ class Memory(msgspec.Struct, kw_only=True):
     poll_due: float = 0.0
     later: tuple[float, Level] | None = None
     failing_since: float | None = None
+    wave_due: float = 0.0
     operation: str = ""
     healed_well: bool = False
     heals: deque[float] = msgspec.field(default_factory=lambda: deque(maxlen=64))

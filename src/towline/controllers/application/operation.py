@@ -22,7 +22,7 @@ from towline.controllers.application.draft import Draft
 from towline.controllers.application.memory import Memory
 from towline.controllers.application.ports import ClusterApi, EngineObserver, LiveCache
 from towline.controllers.application.settings import EngineSettings
-from towline.controllers.application.sources import SourceReader, target_error
+from towline.controllers.application.sources import SourceReader, comparison_error, target_error
 from towline.errors import InputError, TowlineError
 from towline.gitops import operation as states
 from towline.gitops import sync
@@ -33,6 +33,7 @@ from towline.gitops.plan import PlanContext, build_tasks
 from towline.gitops.projects import check_spec
 from towline.gitops.status import with_history
 from towline.gitops.tasks import Task, TaskKey, TaskResult
+from towline.kube.refs import GroupKind
 
 _log = logging.getLogger("towline.engine")
 
@@ -117,6 +118,9 @@ class Operator:
             if wait > 0:
                 return wait
             draft.status["operationState"] = states.resumed(draft.state, operation.retry)
+        pause = memory.wave_due - self._clock.monotonic()
+        if pause > 0 and draft.state.get("phase") != Phase.TERMINATING.value:
+            return pause
         if operation.sync is None:
             self._end(draft, Phase.ERROR, "Invalid operation request: no operation specified")
             return None
@@ -169,11 +173,14 @@ class Operator:
             raise _UnfitError(_texts(problems))
         try:
             rendered = await self._sources.render(app, run.memory, run.pinned)
-            targets = await self._comparer.targets(app, run.memory, rendered.result)
-            comparison = await self._comparer.compare(app, run.memory, project, targets)
         except TowlineError as error:
             text = target_error(error, len(app.sources))
             raise _UnfitError(f"ComparisonError: {text}") from error
+        try:
+            targets = await self._comparer.targets(app, run.memory, rendered.result)
+            comparison = await self._comparer.compare(app, run.memory, project, targets)
+        except TowlineError as error:
+            raise _UnfitError(f"ComparisonError: {comparison_error(error)}") from error
         except Exception as error:  # manifests come from strangers
             _log.exception("comparison broke app=%s", app.qualified_name)
             text = f"a manifest cannot be compared: {type(error).__name__}: {error}"
@@ -206,8 +213,10 @@ class Operator:
             await draft.write(self._client, self._cache)
             if isinstance(decision, sync.Wait):
                 return self._settings.operation_poll
-            if self._settings.wave_delay and isinstance(decision, sync.Again):
-                await self._clock.sleep(self._settings.wave_delay)
+            if isinstance(decision, sync.Again) and decision.wave_follows:
+                run.memory.wave_due = self._clock.monotonic() + self._settings.wave_delay
+                if self._settings.wave_delay:
+                    return self._settings.wave_delay
             comparison = await self._compare(run)
 
     def _tasks(self, run: _Run, comparison: Comparison) -> list[Task]:
@@ -230,6 +239,7 @@ class Operator:
             namespace_metadata=run.app.spec.sync_policy.managed_namespace_metadata,
             find=self._comparer.find,
             known=lambda gvk: self._client.discovery.known(gvk) is not None,
+            served=self._served,
             problem=problem,
             results=run.results,
         )
@@ -239,6 +249,10 @@ class Operator:
         tasks = sync.observe(tasks, lambda live: self._comparer.health(run.memory, live))
         run.results |= {task.key: task.result for task in tasks if task.result is not None}
         return tasks
+
+    def _served(self, kind: GroupKind) -> str:
+        found = self._client.discovery.known(kind)
+        return found.version if found is not None else ""
 
     async def _run_wave(self, tasks: Sequence[Task], run: _Run) -> list[Task]:
         """Prunes, then applies group by group; a failed group does not stop the next one."""

@@ -22,8 +22,13 @@ from towline.controllers.application.draft import Draft
 from towline.controllers.application.memory import Level, Memory, Rendered
 from towline.controllers.application.ports import Drift, EngineObserver, LiveCache
 from towline.controllers.application.settings import EngineSettings
-from towline.controllers.application.sources import SourceReader, is_passing, target_error
-from towline.errors import InputError, TowlineError
+from towline.controllers.application.sources import (
+    SourceReader,
+    comparison_error,
+    is_passing,
+    target_error,
+)
+from towline.errors import InputError, TowlineError, TransientError
 from towline.gitops.automation import (
     AutoSync,
     NoSync,
@@ -41,6 +46,7 @@ from towline.gitops.status import (
     summary_entry,
     sync_entry,
 )
+from towline.kube.status import ApiError
 
 _EVALUATED = (
     ConditionType.INVALID_SPEC_ERROR,
@@ -119,17 +125,29 @@ class Refresher:
             pinned = await self._pinned(app, memory, level)
             hard = app.annotations.get(REFRESH) == "hard"
             rendered = await self._sources.render(app, memory, pinned, fresh=hard)
-            targets = await self._comparer.targets(app, memory, rendered.result)
-            comparison = await self._comparer.compare(app, memory, project, targets)
         except TowlineError as error:
             if self._tolerates(app, memory, error, level):
                 raise
-            await self._unknown(draft, memory, project, error, level)
+            message = target_error(error, len(app.sources))
+            await self._unknown(draft, memory, project, message, level)
+            return NoSync()
+        try:
+            targets = await self._comparer.targets(app, memory, rendered.result)
+            comparison = await self._comparer.compare(app, memory, project, targets)
+        except TransientError:
+            raise  # the cluster answers another time
+        except ApiError as error:
+            await self._unknown(
+                draft, memory, project, f"Failed to load live state: {error}", level
+            )
+            return NoSync()
+        except TowlineError as error:
+            await self._unknown(draft, memory, project, comparison_error(error), level)
             return NoSync()
         except Exception as error:  # noqa: BLE001  # manifests come from strangers
             _log.exception("comparison broke app=%s", app.qualified_name)
             problem = InputError(f"a manifest cannot be compared: {type(error).__name__}: {error}")
-            await self._unknown(draft, memory, project, problem, level)
+            await self._unknown(draft, memory, project, comparison_error(problem), level)
             return NoSync()
         memory.failing_since = None
         now = self._clock.now()
@@ -193,7 +211,7 @@ class Refresher:
         draft: Draft,
         memory: Memory,
         project: Project,
-        error: TowlineError,
+        message: str,
         level: Level,
     ) -> None:
         """Desired objects are not known: nothing can be said, and nothing is changed."""
@@ -213,9 +231,8 @@ class Refresher:
         status.pop("sourceType", None)
         status.pop("sourceTypes", None)
         memory.rendered = None
-        message = target_error(error, len(app.sources))
         self._conditions(draft, [Condition(ConditionType.COMPARISON_ERROR, message)])
-        _log.warning("comparison failed app=%s error=%s", app.qualified_name, error)
+        _log.warning("comparison failed app=%s error=%s", app.qualified_name, message)
 
     def _invalid(self, draft: Draft, problems: list[Condition], level: Level) -> None:
         now = rfc3339(self._clock.now())

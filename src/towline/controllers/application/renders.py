@@ -8,12 +8,14 @@ from typing import Any, Final
 
 import msgspec
 
+from towline.controllers.application.plugins import Plugins
 from towline.controllers.application.ports import ForeignPort, WorkerPort
 from towline.errors import LimitError, TowlineError
 from towline.render.cache import RenderCache
 from towline.render.inputs import FileTree, Foreign, Inputs, MissingInputError
 from towline.render.result import RenderResult
 from towline.render.source import BUILT_IN, Renderer, RenderRequest, render_source
+from towline.render.tree import Read
 
 _THREADS: Final = 4
 _SMALL: Final = 256 * 1024  # bytes of manifests that a thread parses in a few milliseconds
@@ -34,6 +36,7 @@ class Renders:
         cache: Remembers renders by what they read; used by one event loop only.
         workers: Processes for everything that is not small and plain; None renders in threads.
         foreign: Fetches what lies outside an application's sources.
+        plugins: Config-management plugins; None when there cannot be any.
     """
 
     def __init__(
@@ -41,11 +44,17 @@ class Renders:
         cache: RenderCache,
         workers: WorkerPort | None = None,
         foreign: ForeignPort | None = None,
+        plugins: Plugins | None = None,
     ) -> None:
         self._cache = cache
+        self._plugins = plugins
         self._workers = workers
         self._foreign = foreign
         self._threads = asyncio.Semaphore(_THREADS)
+
+    def variables(self) -> Mapping[str, str]:
+        """What a render may depend on besides its inputs and its request."""
+        return self._plugins.variables() if self._plugins is not None else {}
 
     async def render(
         self, inputs: Inputs, request: RenderRequest, *, fresh: bool = False
@@ -60,6 +69,7 @@ class Renders:
         Raises:
             TowlineError: The source is wrong, or something that it needs cannot be had.
         """
+        inputs = msgspec.structs.replace(inputs, variables={**inputs.variables, **self.variables()})
         if not fresh:
             for wanted in self._cache.foreign(request):
                 inputs = await self._with(inputs, wanted, request)
@@ -83,6 +93,14 @@ class Renders:
         return msgspec.structs.replace(inputs, foreign={**inputs.foreign, wanted: tree})
 
     async def _make(self, inputs: Inputs, request: RenderRequest) -> RenderResult:
+        if self._plugins is None:
+            return await self._built_in(inputs, request)
+        attempt = await self._plugins.render(inputs, request)
+        if attempt.result is not None:
+            return attempt.result
+        return _with_reads(await self._built_in(inputs, request), attempt.read)
+
+    async def _built_in(self, inputs: Inputs, request: RenderRequest) -> RenderResult:
         if self._workers is None:
             async with self._threads:
                 return await asyncio.to_thread(render_source, inputs, request)
@@ -117,6 +135,13 @@ class _Small:
         if self._left < 0:
             raise _NotSmallError("too much for a thread")
         return content
+
+
+def _with_reads(result: RenderResult, read: tuple[Read, ...]) -> RenderResult:
+    """The result, which also depends on something else that was read."""
+    if not read:
+        return result
+    return msgspec.structs.replace(result, read=tuple(dict.fromkeys((*result.read, *read))))
 
 
 def _elsewhere(*_: Any) -> RenderResult:

@@ -21,7 +21,8 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
         heal_window: Seconds.
         repo_error_grace: Seconds for which an unreachable repository leaves the status as it is.
         repo_retry: Seconds between attempts to reach a repository.
-        wave_delay: Seconds between two waves, for controllers that report health late.
+        wave_delay: Seconds between two waves. Controllers that report health late get their turn,
+            and times of creation, which count whole seconds, tell the order.
         operation_poll: Longest time in seconds between two looks at a running operation.
     """
 
@@ -33,5 +34,5 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     heal_window: float = 60.0
     repo_error_grace: float = 180.0
     repo_retry: float = 10.0
-    wave_delay: float = 0.0
+    wave_delay: float = 1.0
     operation_poll: float = 30.0

@@ -14,6 +14,7 @@ from towline.controllers.application.memory import Memory, Rendered
 from towline.controllers.application.ports import ChartPort, ClusterFacts, RepositoryPort
 from towline.controllers.application.renders import Outcome, Renders
 from towline.errors import InputError, TowlineError, TransientError
+from towline.render.documents import UNREADABLE
 from towline.render.environment import build_variables
 from towline.render.inputs import FileTree, Inputs
 from towline.render.result import combined
@@ -111,7 +112,9 @@ class SourceReader:
             self._request(app, *item) for item in zip(pinned.sources, pinned.revisions, strict=True)
         ]
         keys = self._age_keys(app.spec.project)
-        asked = content_digest([build_variables(request, keys) for request in requests[:1]])
+        asked = content_digest(
+            [self._renders.variables(), *(build_variables(one, keys) for one in requests[:1])]
+        )
         known = memory.rendered
         if known and not fresh and (known.pinned, known.asked) == (pinned, asked):
             return known
@@ -178,9 +181,20 @@ def _refs(sources: tuple[dict[str, Any], ...], trees: list[FileTree]) -> dict[st
 
 
 def target_error(error: TowlineError, sources: int = 1) -> str:
-    """The text of a ComparisonError for sources that cannot be rendered."""
-    text = f"failed to generate manifest for source 1 of {sources}: {error}"
-    return f"Failed to load target state: {text}"
+    """The text of a ComparisonError for sources that cannot be rendered.
+
+    Argo CD's words to the letter, the boundary between its components included: scripts and alerts
+    look for them.
+    """
+    code = "FailedPrecondition" if str(error).startswith(UNREADABLE) else "Unknown"
+    text = f"failed to generate manifest for source 1 of {sources}"
+    return f"Failed to load target state: {text}: rpc error: code = {code} desc = {error}"
+
+
+def comparison_error(error: TowlineError) -> str:
+    """The text of a ComparisonError for objects that cannot be compared."""
+    text = f"failed to calculate diff: {error}"
+    return f"Failed to compare desired state to live state: {text}"
 
 
 def is_passing(error: TowlineError) -> bool:

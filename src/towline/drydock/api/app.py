@@ -112,6 +112,7 @@ class ApiServer:
             await self._stream(request, answer, send)
 
     async def _answer(self, request: Request) -> Answer:
+        check_timeout(request)
         path = segments(request.raw_path)
         root = path[0]
         if root in _HEALTH:
@@ -119,7 +120,6 @@ class ApiServer:
         if root == "version":
             return Response(self._version)
         user = self._access.admit(request, path)
-        check_timeout(request)
         if root == "openapi":
             return await self._openapi_answer(request, path)
         if root not in ("api", "apis"):

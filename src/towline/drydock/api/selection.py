@@ -36,6 +36,9 @@ _FIELDS: dict[GroupResource, frozenset[str]] = {
     GroupResource("", "nodes"): frozenset({"spec.unschedulable"}),
     GroupResource("", "services"): frozenset({"spec.clusterIP", "spec.type"}),
     GroupResource("", "replicationcontrollers"): frozenset({"status.replicas"}),
+    GroupResource("certificates.k8s.io", "certificatesigningrequests"): frozenset(
+        {"spec.signerName"}
+    ),
     GroupResource("batch", "jobs"): frozenset({"status.successful"}),
 }
 _EVENT_NAMES = {"regarding.": "involvedObject.", "reportingController": "reportingComponent"}

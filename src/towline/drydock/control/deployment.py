@@ -173,7 +173,9 @@ class DeploymentController:
         def write(copy: Obj) -> None:
             copy["metadata"].setdefault("annotations", {})[REVISION] = revision
 
-        await edit(self._cluster, DEPLOYMENTS, deployment, write)
+        # Written with the status, as the real controller does: annotations count as a new
+        # generation otherwise.
+        await edit(self._cluster, DEPLOYMENTS, deployment, write, subresource="status")
 
     async def _event(self, deployment: Obj, note: EventNote) -> None:
         type_, reason, message = note

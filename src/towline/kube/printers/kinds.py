@@ -476,7 +476,7 @@ PRINTERS: dict[GroupKind, Printer] = {
         _claim,
     ),
     GroupKind("storage.k8s.io", "StorageClass"): _printer(
-        "Name, Provisioner, ReclaimPolicy, VolumeBindingMode, AllowVolumeExpansion:boolean, Age",
+        "Name, Provisioner, ReclaimPolicy, VolumeBindingMode, AllowVolumeExpansion, Age",
         _storage_class,
     ),
     GroupKind("autoscaling", "HorizontalPodAutoscaler"): _printer(

@@ -15,4 +15,10 @@ class ChartError(InputError):
 
 
 class RenderError(ChartError):
-    """Rendering itself failed."""
+    """Rendering itself failed.
+
+    Attributes:
+        written: What the templates wrote, when that is what is wrong; else empty.
+    """
+
+    written: str = ""

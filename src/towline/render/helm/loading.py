@@ -8,6 +8,8 @@ import posixpath
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+import msgspec
+
 from towline.errors import LimitError
 from towline.render.helm.archive import DEFAULT_LIMITS, ArchiveLimits, read_archive
 from towline.render.helm.bounded import BoundedCache
@@ -18,6 +20,7 @@ from towline.render.helm.metadata import Metadata, decode_metadata, validate_met
 from towline.render.helm.values import copy_values, merge_maps
 
 _MAX_DEPTH: Final = 20
+_API_VERSIONS: Final = frozenset({"v1", "v2"})
 _LEGACY: Final = frozenset({"requirements.yaml", "requirements.lock"})
 _KEPT_BYTES: Final = 8 * 1024 * 1024
 _VALUES: Final[BoundedCache[dict[str, Any]]] = BoundedCache(512)
@@ -48,7 +51,15 @@ def load_archive(data: bytes, *, major: int = 3, limits: ArchiveLimits = DEFAULT
         ChartError: It is broken; with Helm's message.
         LimitError: It is too large.
     """
-    return load_chart(_unpacked(data, limits), major=major, limits=limits)
+    files = _unpacked(data, limits_of(limits, major))
+    return load_chart(files, major=major, limits=limits)
+
+
+def limits_of(limits: ArchiveLimits, major: int) -> ArchiveLimits:
+    """The bounds as each Helm has them: Helm 4 bounds no single file."""
+    if major < 4:
+        return limits
+    return msgspec.structs.replace(limits, file_bytes=limits.total_bytes)
 
 
 def load_values(data: bytes, *, major: int = 3) -> dict[str, Any]:
@@ -115,12 +126,14 @@ class _Loader:
 
     def __init__(self, major: int, limits: ArchiveLimits) -> None:
         self._major = major
-        self._limits = limits
+        self._limits = limits_of(limits, major)
 
     def chart(self, files: list[ChartFile], depth: int) -> Chart:
         if depth > _MAX_DEPTH:
             raise LimitError(f"subcharts are nested deeper than {_MAX_DEPTH}")
         metadata = _metadata(files)
+        if self._major > 3 and metadata is not None and metadata.api_version not in _API_VERSIONS:
+            raise ChartError("unsupported chart version")
         chart = Chart(metadata if metadata is not None else Metadata())
         subcharts: dict[str, list[ChartFile]] = {}
         for file in files:

@@ -17,20 +17,13 @@ from towline.render.gotemplate.limits import Limits
 from towline.render.gotemplate.quoting import quote
 from towline.render.helm.capabilities import Capabilities
 from towline.render.helm.chart import Chart
-from towline.render.helm.engine import (
-    Lookup,
-    execution_problem,
-    fail,
-    no_cluster,
-    parse_problem,
-    render_order,
-    renderables,
-    required,
-)
+from towline.render.helm.failures import execution_problem, marked, parse_problem
 from towline.render.helm.objects import Values, Values4
+from towline.render.helm.scopes import render_order, renderables
 from towline.render.helm.values import Table
 from towline.render.sprig import Environment, functions
 
+Lookup = Callable[[str, str, str, str], dict[str, Any]]
 _ROOT: Final = "gotpl"
 _NO_VALUE: Final = "<no value>"
 
@@ -67,7 +60,7 @@ class Engine:
         environment: Environment,
         *,
         major: int = 3,
-        lookup: Lookup = no_cluster,
+        lookup: Lookup | None = None,
         strict: bool = False,
         lint: bool = False,
         clock: Callable[[], float] | None = None,
@@ -78,11 +71,11 @@ class Engine:
         self._limits = limits or RenderLimits()
         table = {
             **helm_functions(environment, major=major),
-            "lookup": Function(lookup, (STRING, STRING, STRING, STRING), result=MAP),
+            "lookup": Function(lookup or no_cluster, (STRING, STRING, STRING, STRING), result=MAP),
             "required": Function(
-                lambda message, value: required(message, value, lint=lint), (STRING, ANY)
+                lambda message, value: _required(message, value, lint=lint), (STRING, ANY)
             ),
-            "fail": Function(lambda message: fail(message, lint=lint), (STRING,), result=STRING),
+            "fail": Function(lambda message: _fail(message, lint=lint), (STRING,), result=STRING),
         }
         self._functions = FunctionSet(table, missing_key="error" if strict else "zero")
         name_functions = {**functions(environment)}
@@ -172,6 +165,12 @@ class _Budget:
             raise LimitError(f"the templates write more than {self._limits.output} characters")
 
 
+def no_cluster(api_version: str, kind: str, namespace: str, name: str) -> dict[str, Any]:
+    """The `lookup` of a render without a cluster: nothing is there."""
+    del api_version, kind, namespace, name
+    return {}
+
+
 def helm_functions(environment: Environment, *, major: int) -> dict[str, Function]:
     """All functions that templates of a chart may call, but those that know the render."""
     table = functions(environment, helm="v3" if major < 4 else "v4")
@@ -197,3 +196,17 @@ def _tpl(execution: Execution, text: str, data: Any) -> str:
         problem = f"error during tpl function execution for {quote(text)}: {error.message}"
         raise FunctionError(problem) from error
     return result.replace(_NO_VALUE, "")
+
+
+def _required(message: str, value: Any, *, lint: bool) -> Any:
+    if value is None or (isinstance(value, str) and not value):
+        if lint:
+            return ""
+        raise marked(message)
+    return value
+
+
+def _fail(message: str, *, lint: bool) -> str:
+    if lint:
+        return ""
+    raise marked(message)

@@ -123,7 +123,12 @@ def render_chart(
         if release.include_crds
         else ()
     )
-    result = sort_manifests(written, major=major)
+    try:
+        result = sort_manifests(written, major=major)
+    except RenderError as error:
+        texts = sorted(written.items())
+        error.written = "".join(_piece(path, text) for path, text in texts if text.strip(SPACE))
+        raise
     return Rendered(crds, result.generic, result.hooks)
 
 

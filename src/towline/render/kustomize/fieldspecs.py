@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -47,6 +48,7 @@ class BackReference(msgspec.Struct, frozen=True):
     referrers: tuple[FieldSpec, ...]
 
 
+@lru_cache(maxsize=4096)
 def split_path(path: str, delimiter: str) -> tuple[str, ...]:
     """Splits at a delimiter that no backslash precedes; a leading one is ignored."""
     pieces = path.split(delimiter)

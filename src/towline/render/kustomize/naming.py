@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -95,15 +96,17 @@ def set_namespace(
     def transform(resources: ResMap) -> None:
         if not namespace:
             return
+        taken = Counter(each.id.key for each in resources)
         for resource in resources:
             if resource.deleted or resource.from_chart:
                 continue
+            taken[resource.id.key] -= 1
             resource.remember()
             move(resource, namespace, specs, unset_only=unset_only, subjects=subjects)
             key = resource.id.key
-            same = [each for each in resources.resources if each.id.key == key]
-            if len(same) != 1:
-                ids = " ".join(str(each.id) for each in same)
+            taken[key] += 1
+            if taken[key] > 1:
+                ids = " ".join(str(each.id) for each in resources if each.id.key == key)
                 raise InputError(f"namespace transformation produces ID conflict: [{ids}]")
 
     return transform

@@ -15,7 +15,7 @@ from towline.render.kustomize.schema import Schemas
 from towline.render.kustomize.values import Value, decoded, finished, is_empty, is_null, text_of
 
 _CACHED: Final = 256
-_CACHED_BYTES: Final = 24 << 20
+_CACHED_BYTES: Final = 8 << 20
 
 
 class _Parsed(msgspec.Struct, frozen=True):

@@ -69,7 +69,7 @@ class ResMap:
         Raises:
             InputError: There is none, or several.
         """
-        found = self.by_any_id(lambda each: each.key == wanted.key)
+        found = self._with_key(wanted)
         if len(found) == 1:
             return found[0]
         problem = "multiple matches" if found else "no matches"
@@ -113,9 +113,18 @@ class ResMap:
             else:
                 resource.transformations = (*resource.transformations, origin)
 
+    def _with_key(self, wanted: ResId) -> list[Resource]:
+        name, key = wanted.name, wanted.key
+        return [
+            each
+            for each in self.resources
+            if (each.id.name == name or any(name == old for _, old, _ in each.previous))
+            and not each.deleted
+            and (each.id.key == key or any(old.key == key for old in each.previous_ids))
+        ]
+
     def _absorb_one(self, new: Resource) -> None:
-        wanted = new.id.key
-        found = self.by_any_id(lambda each: each.key == wanted)
+        found = self._with_key(new.id)
         if not found:
             if new.behavior in {"merge", "replace"}:
                 raise InputError(f"id {_quoted(new.id)} does not exist; cannot merge or replace")

@@ -14,6 +14,9 @@ from towline.render.kustomize.values import OddKey, Value, checked_key, is_empty
 ORIGIN: Final = "config.kubernetes.io/origin"
 TRANSFORMATIONS: Final = "alpha.config.kubernetes.io/transformations"
 _INTERNAL: Final = "internal.config.kubernetes.io/"
+_UNEVEN: Final = (
+    "number of previous names, number of previous namespaces, number of previous kinds not equal"
+)
 _BUILD_NOTES: Final = frozenset(
     {
         *(_INTERNAL + name for name in ("previousKinds", "previousNames", "previousNamespaces")),
@@ -152,8 +155,14 @@ class Resource:
         return self.previous_ids[0] if self.previous else self.id
 
     def remember(self) -> None:
-        """Keeps the present identity, because it is about to change."""
+        """Keeps the present identity, because it is about to change.
+
+        Raises:
+            InputError: A comma in it would split the original's lists of such identities.
+        """
         now = self.id
+        if len({text.count(",") for text in (now.name, now.effective_namespace, now.gvk.kind)}) > 1:
+            raise InputError(_UNEVEN)
         self.previous = (*self.previous, (now.effective_namespace, now.name, now.gvk.kind))
 
     def metadata_map(self, field: str) -> dict[str, str]:
@@ -207,10 +216,7 @@ class Resource:
             _listed(found, f"previous{what}") for what in ("Names", "Namespaces", "Kinds")
         )
         if not len(names) == len(spaces) == len(kinds):
-            raise InputError(
-                "number of previous names, number of previous namespaces, "
-                "number of previous kinds not equal"
-            )
+            raise InputError(_UNEVEN)
         self.previous = tuple(zip(spaces, names, kinds, strict=True))
         self.prefixes = tuple(_listed(found, "prefixes"))
         self.suffixes = tuple(_listed(found, "suffixes"))

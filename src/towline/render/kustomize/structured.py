@@ -17,11 +17,19 @@ from towline.render.kustomize.comments import with_comments
 from towline.render.kustomize.documents import Reading, read_document
 from towline.render.kustomize.fieldpaths import MISSING, Place, lookup, places
 from towline.render.kustomize.model import FieldOptions
-from towline.render.kustomize.values import Spelled, Value, finished, is_scalar, text_of
+from towline.render.kustomize.values import (
+    Spelled,
+    Value,
+    finished,
+    is_scalar,
+    resolve,
+    text_of,
+)
 from towline.text.goyaml import dump_json
 
 SetPlace = Callable[[Place, Value, FieldOptions | None], None]
 _TAG: Final = "tag:yaml.org,2002:"
+_ANCHOR: Final = re.compile(r"(?:^|[ \[,{])[&*]\w", re.MULTILINE)
 _COMMENT: Final = re.compile(r"[ \t]{2,}#")
 
 
@@ -101,10 +109,10 @@ def _written(before: Value, after: Value, text: str) -> str:
     node = yaml.compose(text, Loader=yaml.CSafeLoader)
     edits: list[tuple[int, int, str]] = []
     styled = str(_serialized(_merged(node, before, after, edits)))
-    if "#" in text:
-        commented = with_comments(text, styled)
-        styled = _spliced(text, edits) if commented is None else commented
-    return styled.strip()
+    if _ANCHOR.search(text):
+        return _spliced(text, edits).strip()
+    commented = with_comments(text, styled) if "#" in text else styled
+    return (_spliced(text, edits) if commented is None else commented).strip()
 
 
 def _merged(node: Any, before: Value, after: Value, edits: list[tuple[int, int, str]]) -> Any:
@@ -130,8 +138,10 @@ def _merged(node: Any, before: Value, after: Value, edits: list[tuple[int, int, 
         ]
         return yaml.SequenceNode(node.tag, items, flow_style=node.flow_style)
     if is_scalar(after) and isinstance(node, yaml.ScalarNode):
-        tag = _TAG + "str" if isinstance(after, str) else node.tag
-        fresh = yaml.ScalarNode(tag, text_of(after), style=node.style)
+        fresh = yaml.ScalarNode(node.tag, text_of(after), style=node.style)
+        if isinstance(after, str):
+            quoted = '"' if not node.style and not isinstance(resolve(after), str) else node.style
+            fresh = yaml.ScalarNode(_TAG + "str", after, style=quoted)
         written = str(_serialized(fresh)).removesuffix("\n...\n").strip()
         edits.append((node.start_mark.index, node.end_mark.index, written))
         return fresh

@@ -91,6 +91,7 @@ _INTEGER: Final = re.compile(
     r"|(?P<dec>0|[1-9][0-9]*))\Z"
 )
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
+_FRACTION: Final = re.compile(r"\.[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+(?:_[0-9]+)*)?\Z")
 _DATE: Final = re.compile(
     r"(\d{4})-(\d{1,2})-(\d{1,2})"
     r"(?:(?:([Tt])(\d{1,2}):(\d{1,2}):(\d{1,2})(\.\d+)?(Z|[-+]\d{2}:\d{2}))"
@@ -115,6 +116,8 @@ def resolve(text: str) -> Value:
         return text
     if _CANONICAL.match(text):
         return int(text)
+    if text[0] == ".":
+        return _float(text.replace("_", ""), text) if _FRACTION.match(text) else text
     if len(text) > 7 and text[4:5] == "-" and (match := _DATE.match(text)):
         date = _date(match)
         if date:

@@ -78,8 +78,6 @@ def resolve_variables(
         return
     edit = _editor(values)
     for resource in resources:
-        if "$" not in str(resource.value):
-            continue
         value = resource.value
         for spec in specs:
             value = edited(value, resource.gvk, spec, edit, who=resource.id)

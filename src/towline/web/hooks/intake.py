@@ -113,23 +113,23 @@ class HookIntake:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one ASGI request."""
         if scope["method"] != "POST":
-            await _answer(send, 405, {"error": "method not allowed"}, {"allow": "POST"})
+            await answer(send, 405, {"error": "method not allowed"}, {"allow": "POST"})
             return
         headers = {
             key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]
         }
-        dialect = _dialect(str(scope["path"]), headers)
+        dialect = dialect_of(str(scope["path"]), headers)
         if dialect is None:
-            await _answer(send, 400, {"error": "Unknown webhook event"})
+            await answer(send, 400, {"error": "Unknown webhook event"})
             return
         try:
-            status, answer = await self._take(dialect, scope, headers, receive)
+            status, content = await self._take(dialect, scope, headers, receive)
         except _Refusal as refusal:
-            await _answer(
+            await answer(
                 send, refusal.status, {"error": refusal.text}, _refusal_headers(refusal, headers)
             )
             return
-        await _answer(send, status, answer)
+        await answer(send, status, content)
 
     async def _take(
         self, dialect: HookDialect, scope: Scope, headers: Mapping[str, str], receive: Receive
@@ -232,7 +232,8 @@ class _Refusal(Exception):  # noqa: N818  # an answer, not a fault
         self.wait = wait
 
 
-def _dialect(path: str, headers: Mapping[str, str]) -> HookDialect | None:
+def dialect_of(path: str, headers: Mapping[str, str]) -> HookDialect | None:
+    """The form of a request's event: by the path, or by headers on Argo CD's path."""
     name = path.rstrip("/").rpartition("/")[2]
     for dialect in _DIALECTS:
         if dialect.name == name or (name == "webhook" and dialect.claims(headers)):
@@ -255,10 +256,11 @@ def _refusal_headers(refusal: _Refusal, headers: Mapping[str, str]) -> dict[str,
     return extra
 
 
-async def _answer(
-    send: Send, status: int, answer: Mapping[str, Any], headers: Mapping[str, str] | None = None
+async def answer(
+    send: Send, status: int, content: Mapping[str, Any], headers: Mapping[str, str] | None = None
 ) -> None:
-    body = msgspec.json.encode(answer)
+    """Sends a JSON answer."""
+    body = msgspec.json.encode(content)
     fields: Sequence[tuple[str, str]] = [
         ("content-type", "application/json"),
         ("content-length", str(len(body))),

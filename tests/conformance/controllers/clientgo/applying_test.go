@@ -57,7 +57,8 @@ func TestExtractedConfigurationHoldsWhatTheManagerApplied(t *testing.T) {
 	that(t, container.ImagePullPolicy == nil, "a default belongs to the manager")
 	again, err := sets.Apply(ctx, extracted, options)
 	must(t, err)
-	that(t, again.Generation == made.Generation, "applying the same again changed the object")
+	that(t, again.Generation == made.Generation,
+		"applying the same again changed generation %d to %d", made.Generation, again.Generation)
 }
 
 func TestFieldsThatNoManagerAppliesGoAway(t *testing.T) {

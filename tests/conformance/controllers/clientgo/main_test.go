@@ -19,9 +19,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
-	"sigs.k8s.io/controller-runtime/pkg/log"
+	ctrl "sigs.k8s.io/controller-runtime"
 )
 
 const (
@@ -29,8 +28,6 @@ const (
 	patience = 30 * time.Second
 	interval = 50 * time.Millisecond
 )
-
-var kubeconfig = flag.String("kubeconfig", "", "kubeconfig of the server under test")
 
 // clients are the ways in which controllers speak to one server.
 type clients struct {
@@ -45,7 +42,7 @@ var server clients
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	log.SetLogger(klog.Background())
+	ctrl.SetLogger(klog.Background())
 	if err := connect(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
@@ -54,8 +51,11 @@ func TestMain(m *testing.M) {
 }
 
 func connect() error {
-	config, err := clientcmd.BuildConfigFromFlags("", *kubeconfig)
+	config, err := ctrl.GetConfig() // of the flag -kubeconfig
 	if err != nil {
+		return err
+	}
+	if err = rest.LoadTLSFiles(config); err != nil {
 		return err
 	}
 	config.QPS, config.Burst = 500, 1000

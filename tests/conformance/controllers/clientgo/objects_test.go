@@ -243,8 +243,8 @@ func TestEvictionRespectsABudget(t *testing.T) {
 	must(t, err)
 	// A pod that was never ready may always be evicted.
 	must(t, server.kube.PolicyV1().Evictions(name).Evict(ctx, &policyv1.Eviction{
-		ObjectMeta: metav1.ObjectMeta{Name: pods.Items[0].Name}}))
+		ObjectMeta: metav1.ObjectMeta{Namespace: name, Name: pods.Items[0].Name}}))
 	err = server.kube.PolicyV1().Evictions(name).Evict(ctx, &policyv1.Eviction{
-		ObjectMeta: metav1.ObjectMeta{Name: "missing"}})
+		ObjectMeta: metav1.ObjectMeta{Namespace: name, Name: "missing"}})
 	that(t, apierrors.IsNotFound(err), "evicting a missing pod: %v", err)
 }

@@ -45,7 +45,9 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		return ctrl.Result{}, nil
 	}
 	if controllerutil.AddFinalizer(widget, finalizer) {
-		return ctrl.Result{}, r.Update(ctx, widget)
+		if err := r.Update(ctx, widget); err != nil {
+			return ctrl.Result{}, err
+		}
 	}
 	owned := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
 		Namespace: widget.Namespace, Name: widget.Name + "-owned"}}
@@ -77,7 +79,9 @@ func manage(t *testing.T, defined kind, namespace string) ctrl.Manager {
 		Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "127.0.0.1:0",
 		LeaderElection: true, LeaderElectionID: "widgets", LeaderElectionNamespace: namespace,
 		LeaderElectionReleaseOnCancel: true, RetryPeriod: ptr.To(200 * time.Millisecond),
-		Cache:      cache.Options{DefaultNamespaces: map[string]cache.Config{namespace: {}}},
+		Cache: cache.Options{DefaultNamespaces: map[string]cache.Config{namespace: {}}},
+		Client: client.Options{Cache: &client.CacheOptions{
+			DisableFor: []client.Object{&corev1.ConfigMap{}}}},
 		Controller: config.Controller{SkipNameValidation: ptr.To(true)},
 	})
 	must(t, err)
@@ -123,7 +127,7 @@ func TestAManagerReconcilesAKind(t *testing.T) {
 	key := client.ObjectKeyFromObject(widget)
 	eventually(t, "the status", func(ctx context.Context) (bool, error) {
 		err := direct.Get(ctx, key, widget)
-		return meta.IsStatusConditionTrue(widget.Status.Conditions, "Ready"), err
+		return err == nil && meta.IsStatusConditionTrue(widget.Status.Conditions, "Ready"), err
 	})
 	that(t, widget.Status.ObservedGeneration == widget.Generation && widget.Generation == 1,
 		"observed %d of %d", widget.Status.ObservedGeneration, widget.Generation)

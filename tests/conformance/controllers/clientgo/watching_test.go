@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"sync"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -198,13 +197,20 @@ func TestFieldSelectorsOfAWatch(t *testing.T) {
 
 func TestRetryWatcherGoesOnAfterATimeout(t *testing.T) {
 	ctx, maps := t.Context(), server.kube.CoreV1().ConfigMaps(namespace(t))
-	first, err := maps.Create(ctx, configMap("first", nil), metav1.CreateOptions{})
-	must(t, err)
+	made := func(name string) *corev1.ConfigMap {
+		created := configMap(name, nil)
+		created.Labels = map[string]string{"made": "here"}
+		created, err := maps.Create(ctx, created, metav1.CreateOptions{})
+		must(t, err)
+		return created
+	}
+	first := made("first")
 	watches := make(chan struct{}, 20)
 	list := &cache.ListWatch{WatchFuncWithContext: func(
 		ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
 		watches <- struct{}{}
 		options.TimeoutSeconds = ptr.To(int64(1))
+		options.LabelSelector = "made=here"
 		return maps.Watch(ctx, options)
 	}}
 	watcher, err := toolswatch.NewRetryWatcherWithContext(ctx, first.ResourceVersion, list)
@@ -213,8 +219,7 @@ func TestRetryWatcherGoesOnAfterATimeout(t *testing.T) {
 	for number := range 3 {
 		receive(t, "a watch", watches)
 		name := fmt.Sprintf("later-%d", number)
-		_, err = maps.Create(ctx, configMap(name, nil), metav1.CreateOptions{})
-		must(t, err)
+		made(name)
 		seen := receive(t, "an event", watcher.ResultChan()).Object.(*corev1.ConfigMap)
 		that(t, seen.Name == name, "saw %s instead of %s", seen.Name, name)
 	}
@@ -260,10 +265,9 @@ func TestResourceVersionsOfLists(t *testing.T) {
 		}
 	}
 	that(t, found == 1 && exact.ResourceVersion == one.ResourceVersion, "exact: %+v", exact.Items)
-	short, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	_, err = maps.List(short, metav1.ListOptions{ResourceVersion: "999999999",
-		ResourceVersionMatch: metav1.ResourceVersionMatchNotOlderThan, TimeoutSeconds: ptr.To(int64(1))})
+	// Without retries: the answer asks for them.
+	err = server.kube.CoreV1().RESTClient().Get().Resource("configmaps").MaxRetries(0).
+		Param("resourceVersion", "999999999").Do(ctx).Error()
 	that(t, apierrors.IsTimeout(err) && apierrors.HasStatusCause(
 		err, metav1.CauseTypeResourceVersionTooLarge), "a version of the future: %v", err)
 	_, err = maps.List(ctx, metav1.ListOptions{Continue: "nonsense"})

@@ -187,7 +187,9 @@ class FakeCluster:
         new = copy.deepcopy(old)
         change(new)
         if subresource == "status":
-            new = {**copy.deepcopy(old), "status": new.get("status")}
+            # The annotations of a Deployment may be written with its status.
+            meta = new["metadata"] if resource.resource == "deployments" else old["metadata"]
+            new = {**copy.deepcopy(old), "metadata": meta, "status": new.get("status")}
         elif subresource == "finalize":
             new = {**copy.deepcopy(old), "spec": new.get("spec")}
         elif "status" in old:
@@ -199,7 +201,7 @@ class FakeCluster:
         annotated = resource.resource == "deployments" and (
             new["metadata"].get("annotations") != old["metadata"].get("annotations")
         )
-        if new.get("spec") != old.get("spec") or annotated:
+        if new.get("spec") != old.get("spec") or (annotated and not subresource):
             new["metadata"]["generation"] += 1
         if new["metadata"].get("deletionTimestamp") and not _held(resource, new):
             return await self._store("DELETED", resource, new, old, manager)

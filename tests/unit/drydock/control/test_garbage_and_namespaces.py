@@ -94,6 +94,22 @@ async def test_foreground_deletion_ends_with_the_owner(live: Any) -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_circle_of_owners_does_not_wait_for_itself(live: Any) -> None:
+    a = await make(live, "a")
+    b = await make(live, "b", a)
+    c = await make(live, "c", b)
+    closing = owned("a", c)["metadata"]["ownerReferences"]
+    await live.mutate(
+        CONFIG_MAPS,
+        "default",
+        "a",
+        lambda private: private["metadata"].update(ownerReferences=closing),
+    )
+    await live.delete(CONFIG_MAPS, "default", "a", propagation="Foreground")
+    await live.until(lambda: not any(exists(live, name) for name in ("a", "b", "c")))
+
+
+@pytest.mark.asyncio
 async def test_owner_that_does_not_exist_or_lives_elsewhere_keeps_nothing(live: Any) -> None:
     await live.create(NAMESPACES, {"metadata": {"name": "other"}})
     far = await live.create(CONFIG_MAPS, {"metadata": {"name": "far", "namespace": "other"}})
@@ -140,6 +156,23 @@ async def test_namespace_empties_and_ends(
     await live.mutate(
         CONFIG_MAPS, "team", "held", lambda private: private["metadata"].pop("finalizers")
     )
+    await live.until(lambda: live.get(NAMESPACES, "", "team") is None)
+
+
+@pytest.mark.asyncio
+async def test_pods_of_a_namespace_end_before_the_rest(live: Any) -> None:
+    await live.create(NAMESPACES, {"metadata": {"name": "team"}})
+    meta = {"name": "held", "namespace": "team"}
+    pod = {"containers": [{"name": "c", "image": "x"}]}
+    await live.create(PODS, {"metadata": {**meta, "finalizers": ["ex.com/hold"]}, "spec": pod})
+    await live.create(CONFIG_MAPS, {"metadata": meta})
+    await live.delete(NAMESPACES, "", "team")
+    await live.until(
+        lambda: live.get(PODS, "team", "held")["metadata"].get("deletionTimestamp") is not None
+    )
+    await live.quiet()
+    assert live.get(CONFIG_MAPS, "team", "held")["metadata"].get("deletionTimestamp") is None
+    await live.mutate(PODS, "team", "held", lambda private: private["metadata"].pop("finalizers"))
     await live.until(lambda: live.get(NAMESPACES, "", "team") is None)
 
 

@@ -30,6 +30,7 @@ def job(status: Obj | None = None, **spec: Any) -> Obj:
             "completions": 3,
             "parallelism": 2,
             "backoffLimit": 6,
+            "manualSelector": True,
             "selector": {"matchLabels": {"job-name": "j"}},
             "template": template,
             **spec,

@@ -27,6 +27,7 @@ def job(status: Obj | None = None, **spec: Any) -> Obj:
             "completions": 1,
             "parallelism": 1,
             "backoffLimit": 6,
+            "manualSelector": True,
             "selector": {"matchLabels": {"job-name": "j"}},
             "template": template,
             **spec,

@@ -13,7 +13,9 @@ from towline.render.helm.capabilities import DEFAULT_API_VERSIONS, parse_kube_ve
 from towline.render.helm.errors import ChartError, RenderError
 from towline.render.helm.files import Files
 from towline.render.helm.globs import compile_glob
+from towline.render.helm.inflation import inflate_chart
 from towline.render.helm.rendering import Engine, RenderLimits
+from towline.render.helm.template import Release
 from towline.render.sprig import Environment
 
 Template = Callable[..., str]
@@ -338,3 +340,26 @@ def test_a_name_template_names_the_release(engines: dict[int, Engine]) -> None:
 def test_globs_of_files_match_as_in_helm(pattern: str, name: str, matches: bool) -> None:
     assert compile_glob(pattern)(name) is matches
     assert (name in Files({name: b""}).glob(pattern)) is matches
+
+
+def test_a_chart_of_a_tree_is_inflated_for_other_tools(
+    tree: Callable[..., Any], engines: dict[int, Engine]
+) -> None:
+    files = tree(
+        {
+            "charts/web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n",
+            "charts/web/templates/a.yaml": "# {{ .Release.Name }} {{ .Values.a }} {{ .Values.b }}",
+        }
+    )
+    text = inflate_chart(
+        files,
+        "charts/web",
+        Release(name=""),
+        engine=engines[3],
+        values=[b"a: 1\nb: 1", b"b: 2"],
+    )
+    assert text == f"{PREFIX}# release-name 1 2\n"
+    named = inflate_chart(
+        files, "charts/web", Release(name="x"), engine=engines[3], name_template="n-{{ 1 }}"
+    )
+    assert named == f"{PREFIX}# n-1\n"

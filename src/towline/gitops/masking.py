@@ -1,0 +1,175 @@
+"""Hides secret values in objects that leave the engine, so that differences can still be seen.
+
+A value is replaced by plus signs; equal values of one key get equally many, different ones
+different numbers. What is hidden: `data` and `stringData` of Secrets, the annotations that the
+configuration names, and all of that again inside the record of the last client-side apply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any, Final
+
+import msgspec
+import orjson
+
+from towline.argo.names import LAST_APPLIED
+from towline.gitops.normalize import members, with_data
+
+Obj = dict[str, Any]
+
+MASK: Final = "++++++++"
+_STEP: Final = "++++"
+SENSITIVE_ANNOTATIONS_KEY: Final = "resource.sensitive.mask.annotations"
+
+
+class Masked(msgspec.Struct, frozen=True, eq=False):
+    """Objects fit to be shown.
+
+    Attributes:
+        target: What should be; None when there is none.
+        live: What is; None when there is none.
+    """
+
+    target: Obj | None
+    live: Obj | None
+
+
+def sensitive_annotations(text: str) -> frozenset[str]:
+    """Reads `resource.sensitive.mask.annotations`: names separated by commas."""
+    return frozenset(name.strip() for name in text.split(",") if name.strip())
+
+
+def mask(
+    target: Obj | None, live: Obj | None, annotations: Collection[str] = frozenset()
+) -> Masked:
+    """Masks a desired and a live object together.
+
+    Objects that are no Secrets come back as they are.
+
+    Args:
+        target: What should be; not changed.
+        live: What is; not changed.
+        annotations: Names of annotations of Secrets whose values are secret too.
+    """
+    shown = mask_all([target, live], annotations)
+    return Masked(shown[0], shown[1])
+
+
+def mask_all(
+    objects: Iterable[Obj | None], annotations: Collection[str] = frozenset()
+) -> list[Obj | None]:
+    """Masks several forms of one object together: live, desired, predicted, ....
+
+    A `List` is masked item by item, each for itself.
+    """
+    given = list(objects)
+    if not any(_is_secret(obj) for obj in given):
+        return [_listed(obj, annotations) for obj in given]
+    plain = [None if obj is None else with_data(_plain(obj)) for obj in given]
+    records = [_record(obj, annotations) for obj in plain]
+    forms = [form for form in [*plain, *records] if isinstance(form, dict)]
+    hidden = [_hidden(form, ("data",), None, _Masks(forms, ("data",))) for form in forms]
+    notes = _Masks(hidden, ("metadata", "annotations"))
+    hidden = [_hidden(form, ("metadata", "annotations"), annotations, notes) for form in hidden]
+    rest = iter(hidden)
+    shown = [None if obj is None else next(rest) for obj in plain]
+    noted = [next(rest) if isinstance(record, dict) else record for record in records]
+    return [
+        obj if obj is None or record is None else _with_record(obj, record, annotations)
+        for obj, record in zip(shown, noted, strict=True)
+    ]
+
+
+class _Masks:
+    """Which mask stands for which value of which key, in order of appearance."""
+
+    def __init__(self, forms: Iterable[Obj], path: tuple[str, ...]) -> None:
+        self._masks: dict[str, dict[str, str]] = {}
+        for form in forms:
+            for name, value in _at(form, path).items():
+                known = self._masks.setdefault(name, {})
+                known.setdefault(_text(value), MASK + _STEP * len(known))
+
+    def of(self, name: str, value: Any) -> str:
+        return self._masks[name][_text(value)]
+
+
+def _hidden(
+    form: Obj, path: tuple[str, ...], names: Collection[str] | None, masks: _Masks
+) -> Obj:
+    """The object with masks for the named members of a mapping, for all when None."""
+    found = _at(form, path)
+    if not found:
+        return form
+    shown = {
+        name: masks.of(name, value) if names is None or name in names else value
+        for name, value in found.items()
+    }
+    return _with(form, path, shown)
+
+
+def _with(form: Obj, path: tuple[str, ...], value: Any) -> Obj:
+    below = _with(members(form.get(path[0])), path[1:], value) if len(path) > 1 else value
+    return {**form, path[0]: below}
+
+
+def _at(form: Obj, path: tuple[str, ...]) -> Obj:
+    for name in path:
+        form = members(form.get(name))
+    return form
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else value if isinstance(value, str) else repr(value)
+
+
+def _is_secret(obj: Obj | None) -> bool:
+    return obj is not None and obj.get("kind") == "Secret" and obj.get("apiVersion") == "v1"
+
+
+def _plain(obj: Obj) -> Obj:
+    """The Secret without members of a shape that no mask fits."""
+    odd = [name for name in ("data", "stringData") if not isinstance(obj.get(name) or {}, dict)]
+    return {name: MASK if name in odd else value for name, value in obj.items()}
+
+
+def _record(obj: Obj | None, annotations: Collection[str]) -> Obj | str | None:
+    """What was applied last: the object, a mask when it is unreadable, None when there is none."""
+    text = _at(obj or {}, ("metadata", "annotations")).get(LAST_APPLIED)
+    if text is None:
+        return None
+    if LAST_APPLIED in annotations or not isinstance(text, str):
+        return MASK
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return MASK
+    return with_data(_plain(value)) if isinstance(value, dict) else MASK
+
+
+def _with_record(obj: Obj, record: Obj | str, annotations: Collection[str]) -> Obj:
+    if isinstance(record, dict):
+        # A record may hold a record; what a person never wrote there is not worth showing.
+        notes = _at(record, ("metadata", "annotations"))
+        if LAST_APPLIED in notes:
+            record = _with(record, ("metadata", "annotations"), {**notes, LAST_APPLIED: MASK})
+        record = orjson.dumps(record, option=orjson.OPT_SORT_KEYS).decode()
+    path = ("metadata", "annotations")
+    return _with(obj, path, {**_at(obj, path), LAST_APPLIED: record})
+
+
+def _listed(obj: Obj | None, annotations: Collection[str]) -> Obj | None:
+    if obj is None or not isinstance(items := obj.get("items"), list):
+        return obj
+    if not str(obj.get("kind", "")).endswith("List"):
+        return obj
+    kind = "Secret" if obj.get("kind") == "SecretList" else ""
+    shown = []
+    for item in items:
+        if not isinstance(item, dict):
+            shown.append(item)
+            continue
+        typed = {"apiVersion": "v1", "kind": kind, **item} if kind else item
+        shown += mask_all([typed], annotations)
+    return {**obj, "items": shown}

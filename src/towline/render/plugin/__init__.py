@@ -1,0 +1,1 @@
+"""Config-management plugins: what they declare, what they apply to, what they are given."""
