@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import ipaddress
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -15,8 +14,7 @@ from towline.errors import NotFoundError
 from towline.git.credentials import GitCredentials
 from towline.oci.charts import ChartCache, ChartSource
 from towline.oci.outbound import AddressPolicy, Credentials, OutboundClient
-from towline.render.archives import ArchiveTree
-from towline.render.helm.archive import read_archive
+from towline.render.archives import ArchiveTree, open_archive
 
 _TREES: Final = 64
 _RESOLVED_SECONDS: Final = 120.0
@@ -102,8 +100,7 @@ def chart_tree(data: bytes) -> ArchiveTree:
     Raises:
         TowlineError: It is malformed or too large.
     """
-    digest = hashlib.sha256(data).hexdigest()
-    tree = ArchiveTree(((file.name, file.data) for file in read_archive(data)), digest)
+    tree = open_archive(data)
     if not any(name == "Chart.yaml" for name, _, _ in tree.listdir("")):
         raise NotFoundError("the chart archive has no Chart.yaml")
     return tree

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable
 
 from towline.errors import NotFoundError
+from towline.render.helm.archive import read_archive
 
 
 class ArchiveTree:
@@ -63,6 +64,17 @@ class ArchiveTree:
             self._enter(parent)[name] = True
             self._folders[folder] = {}
         return self._folders[folder]
+
+
+def open_archive(data: bytes) -> ArchiveTree:
+    """A packed chart as a tree; the chart's folder is the root.
+
+    Raises:
+        InputError: It is malformed.
+        LimitError: It is too large.
+    """
+    files = ((file.name, file.data) for file in read_archive(data))
+    return ArchiveTree(files, hashlib.sha256(data).hexdigest())
 
 
 def _split(path: str) -> tuple[str, str]:

@@ -238,9 +238,7 @@ class _JqWorker:
                 async with asyncio.timeout(seconds):
                     moved = asyncio.create_task(self._moved.wait())
                     try:
-                        await asyncio.wait(
-                            {reply, end, moved}, return_when=asyncio.FIRST_COMPLETED
-                        )
+                        await asyncio.wait({reply, end, moved}, return_when=asyncio.FIRST_COMPLETED)
                     finally:
                         moved.cancel()
                 if reply.done():

@@ -10,8 +10,7 @@ import pygit2
 
 from towline.errors import TransientError
 from towline.git.tree import GitTree
-from towline.render.archives import ArchiveTree
-from towline.render.helm.archive import read_archive
+from towline.render.archives import ArchiveTree, open_archive
 from towline.render.inputs import FileTree
 from towline.workers.messages import Address, ArchiveAddress, GitAddress
 
@@ -63,4 +62,4 @@ def _archive(address: ArchiveAddress) -> FileTree:
         raise TransientError(f"the archive {address.digest[:12]} cannot be read") from error
     if hashlib.sha256(data).hexdigest() != address.digest:
         raise TransientError(f"the archive {address.digest[:12]} was changed")
-    return ArchiveTree(((file.name, file.data) for file in read_archive(data)), address.digest)
+    return open_archive(data)

@@ -195,7 +195,8 @@ async def test_a_manual_application_waits_for_its_operation(engine: Any) -> None
 BROKEN = {
     "yaml": (
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: one\n",
-        'Failed to unmarshal "a.yaml": yaml: line 3',
+        'Failed to unmarshal "a.yaml": failed to unmarshal manifest: error converting YAML to JSON:'
+        " yaml: line 3",
     ),
     "field": ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: 5}\n", "line 1: metadata.name"),
     "shape": (deployment().replace("containers:", "containers: x #"), ""),

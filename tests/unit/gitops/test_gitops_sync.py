@@ -85,6 +85,7 @@ class Cluster:
         self.hooks = hooks
         self.results = {}
         self.unknown = set()
+        self.served: dict[str, str] = {}
         self.verdicts = {}
         self.metadata = None
 
@@ -109,6 +110,7 @@ class Cluster:
             namespace_metadata=self.metadata,
             find=self.alive.get,
             known=lambda gvk: gvk.kind not in self.unknown,
+            served=lambda kind: self.served.get(kind.kind, ""),
             problem=lambda _gvk, _ns, name: "forbidden" if name == "forbidden" else "",
             results=self.results,
         )
@@ -270,20 +272,21 @@ def test_invalid_tasks_stop_everything() -> None:
     assert decision.message.startswith("one or more synchronization tasks are not valid: forbidden")
 
 
-def test_complaints_name_file_line_and_object_of_what_git_describes() -> None:
-    hook = noted("", "Job", hook="PreSync")
-    hook["metadata"] |= {"generateName": "gen-", "name": ""}
-    wanted = (obj("forbidden"), obj("c", "CustomResourceDefinition"), hook)
-    cluster = Cluster(*wanted, alive=[live("old")], options=["CreateNamespace=true"])
-    tasks = {task.key.object.kind + task.key.object.name: task for task in cluster.tasks()}
-    assert {name: task.located("no") for name, task in tasks.items()} == {
-        "ConfigMapforbidden": "no (a:1, ConfigMap prod/forbidden)",
-        "CustomResourceDefinitionc": "no (a:1, CustomResourceDefinition c)",
-        "Jobgen-0123456-presync-1000": "no (a:1, Job prod/gen-0123456-presync-1000)",
-        "ConfigMapold": "no",
-        "Namespaceprod": "no",
-    }
-    assert tasks["ConfigMapforbidden"].problem == "forbidden (a:1, ConfigMap prod/forbidden)"
+def test_what_is_not_valid_is_said_of_each_object_with_the_place_of_its_manifest() -> None:
+    cluster = Cluster(obj("x", "Thing"), obj("y", "Old"), obj("forbidden"), obj("a"))
+    cluster.unknown |= {"Thing", "Old"}
+    cluster.served["Old"] = "v7"
+    told = {e["name"]: e for e in map(result_entry, cluster.tasks()) if "status" in e}
+    assert {name: entry["status"] for name, entry in told.items()} == dict.fromkeys(
+        ("x", "y", "forbidden"), "SyncFailed"
+    )
+    assert {entry["origin"] for entry in told.values()} == {"a:1"}
+    assert told["forbidden"]["message"] == "forbidden"
+    assert told["x"]["message"] == (
+        "The Kubernetes API could not find /Thing for requested resource prod/x. Make sure the"
+        ' "Thing" CRD is installed on the destination cluster.'
+    )
+    assert 'Version "v7" of /Old is installed' in told["y"]["message"]
 
 
 def test_a_kind_whose_definition_comes_along_is_valid_and_the_definition_goes_first() -> None:

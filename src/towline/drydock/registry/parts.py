@@ -71,7 +71,8 @@ def writable_part(kind: ServedKind, old: Obj, new: Obj, subresource: str) -> Obj
 def _part_metadata(kind: ServedKind, old: Obj, new: Obj, subresource: str) -> Obj:
     """The metadata that a write through a path leaves: of most kinds a status write may label."""
     before, given = old["metadata"], metadata.meta_of(new)
-    kept = strategy.kept_by_status(kind) if subresource == "status" else strategy.ALL_METADATA
+    about_status = subresource in ("status", "approval")
+    kept = strategy.kept_by_status(kind) if about_status else strategy.ALL_METADATA
     if kept is strategy.ALL_METADATA:
         own = {n: given[n] for n in ("managedFields", "resourceVersion", "uid") if n in given}
         return {**before, **own}

@@ -28,7 +28,7 @@ from towline.errors import InputError
 from towline.forge.events import PushEvent
 from towline.gitops.hooks import SyncPhase
 from towline.gitops.targets import settle
-from towline.gitops.tasks import Task, TaskKey
+from towline.gitops.tasks import Task, TaskKey, result_entry
 from towline.kube.patch.merge import apply_merge_patch
 from towline.kube.refs import gvk_of, key_of
 from towline.kube.status import ApiError
@@ -174,9 +174,8 @@ async def test_s24_errors_about_secrets_never_quote_the_server(
     result = await applier.apply(task, ApplyOptions(options=frozenset()))
     assert (result.status, result.state) == (ResultCode.SYNC_FAILED, Phase.FAILED)
     assert result.message == (shown or error.message)
-    located = msgspec.structs.replace(task, origin="app/s.yaml:3")
-    result = await applier.apply(located, ApplyOptions(options=frozenset()))
-    assert result.message == f"{shown or error.message} (app/s.yaml:3, {kind} p/s)"
+    located = msgspec.structs.replace(task, origin="app/s.yaml:3", result=result)
+    assert result_entry(located)["origin"] == "app/s.yaml:3"
 
 
 @pytest.mark.asyncio

@@ -47,7 +47,9 @@ def plugin(**annotations: str) -> Plugin:
             "kind": "ConfigManagementPlugin",
             "metadata": {
                 "name": "tool",
-                "annotations": {f"towline.dev/{name}": value for name, value in annotations.items()},
+                "annotations": {
+                    f"towline.dev/{name}": value for name, value in annotations.items()
+                },
             },
             "spec": {"generate": {"command": ["tool"]}},
         }

@@ -1,0 +1,22 @@
+"""Scripts in Lua that judge objects and act on them: compatible with Argo CD's, sandboxed. Pure.
+
+A script gets a runtime of its own, with little memory and a bounded number of instructions. What
+these bounds miss (patterns that backtrack without end inside one library call) needs a process
+around it that can be killed: `towline.workers.scripts`.
+"""
+
+from towline.gitops.lua.actions import ActionInfo, Change, Parameter, available_actions, run_action
+from towline.gitops.lua.health import script_health
+from towline.gitops.lua.sandbox import Script, ScriptLimitError, run_script
+
+__all__ = [
+    "ActionInfo",
+    "Change",
+    "Parameter",
+    "Script",
+    "ScriptLimitError",
+    "available_actions",
+    "run_action",
+    "run_script",
+    "script_health",
+]
