@@ -32,6 +32,7 @@ from towline.settings import split_address
 from towline.web.app import health_and_metrics
 from towline.web.hooks.unsigned import UnsignedIntake
 from towline.web.server import bind, serve
+from towline.workers.jq_pool import JqPool
 from towline.workers.pool import WorkerLimits, WorkerPool, default_workers
 from towline.workers.renderer import WorkerRenderer
 
@@ -77,6 +78,7 @@ async def _run(options: ControllerOptions) -> None:
         git = Git("controller")
         repositories = Mirrors(options.cache, git, credentials)
         workers = WorkerPool(WorkerLimits(workers=default_workers()), instance="controller")
+        jq = JqPool(instance="controller")
         facts = ClusterFactsReader(client)
         archives = options.cache / "charts"
         archives.mkdir(mode=0o700, exist_ok=True)
@@ -96,11 +98,13 @@ async def _run(options: ControllerOptions) -> None:
             charts=charts,
             facts=facts,
             age_keys=DecryptionKeys(cache, options.namespace),
+            jq=jq,
         )
         try:
             async with asyncio.TaskGroup() as group:
                 services = Services(group, clock)
                 services.start("workers", workers.run)
+                services.start("jq", jq.run)
                 services.start("facts", facts.run)
                 services.start("cache", lambda: cache.run(engine_kind))
                 services.start("applications", controller.run)

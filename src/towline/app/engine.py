@@ -30,6 +30,7 @@ from towline.settings import EMBEDDED, Settings
 from towline.store import Store
 from towline.store.blobs import Blobs
 from towline.store.sealed import load_key
+from towline.workers.jq_pool import JqPool
 from towline.workers.pool import WorkerLimits, WorkerPool, default_workers
 from towline.workers.renderer import WorkerRenderer
 
@@ -44,6 +45,7 @@ class Engine:
         repositories: Git mirrors.
         applications: The application controller.
         workers: Processes that render.
+        jq: Processes that take fields out of objects.
         aliases: Git host -> base URL, with the local forge's filled in.
     """
 
@@ -75,6 +77,7 @@ class Engine:
         self.observer = LineageObserver(store)
         self.facts = ClusterFactsReader(client)
         self.workers = WorkerPool(WorkerLimits(workers=default_workers()), instance=folder.instance)
+        self.jq = JqPool(instance=folder.instance)
         renders = folder.folder("renders")
         self.renders = Blobs(renders / "blobs", load_key(renders / "key"))
         archives = folder.folder("charts")
@@ -108,12 +111,14 @@ class Engine:
             facts=self.facts,
             age_keys=DecryptionKeys(self.cache, settings.engine.namespace),
             canonical_url=lambda url: resolve_alias(parse_url(url), self.aliases),
+            jq=self.jq,
         )
         self.changes = ChangeFeed(store, self.cache)
 
     def start(self, services: Services) -> None:
         """Starts its parts."""
         services.start("workers", self.workers.run)
+        services.start("jq", self.jq.run)
         services.start("facts", self.facts.run)
         services.start("cache", lambda: self.cache.run(engine_kind))
         services.start("lineage", self.observer.run)

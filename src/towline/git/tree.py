@@ -157,6 +157,17 @@ class GitTree:
         except NotFoundError:
             return False
 
+    def real(self, path: str) -> str:
+        """The path with all links followed.
+
+        Raises:
+            NotFoundError: There is nothing at the path.
+            InputError: The path leaves the tree.
+        """
+        names: list[str] = []
+        self._walk(_split(path), path, names)
+        return "/".join(names)
+
     def exists(self, path: str) -> bool:
         """Whether there is something at the path."""
         try:
@@ -190,10 +201,11 @@ class GitTree:
             return (name, False, str(entry.id))
         return (name, target.type != ObjectType.BLOB, str(target.id))
 
-    def _walk(self, parts: list[str], shown: str) -> pygit2.Object:
-        """The object at the path with all links followed."""
+    def _walk(self, parts: list[str], shown: str, names: list[str] | None = None) -> pygit2.Object:
+        """The object at the path with all links followed; `names` gets the path that this gives."""
         todo, hops = list(reversed(parts)), 0
         chain: list[pygit2.Object] = [self._root]
+        names = [] if names is None else names
         while todo:
             part = todo.pop()
             if part in {"", "."}:
@@ -202,10 +214,12 @@ class GitTree:
                 if len(chain) == 1:
                     raise InputError("leaves the repository", file=shown)
                 chain.pop()
+                names.pop()
                 continue
             entry = self._child(chain[-1], part, shown)
             if entry.filemode != FileMode.LINK:
                 chain.append(entry)
+                names.append(part)
                 continue
             hops += 1
             if hops > _MAX_HOPS:

@@ -28,6 +28,7 @@ from towline.gitops.normalize import members, normalize
 from towline.gitops.options import annotation_options
 from towline.gitops.server_side_diff import without_foreign_changes
 from towline.gitops.targets import Target
+from towline.gitops.tracking_methods import Tracking
 from towline.kube.patch.merge import apply_merge_patch, three_way_merge
 from towline.kube.patch.strategic import apply_strategic_patch, create_three_way_strategic
 from towline.kube.refs import GroupVersionKind
@@ -60,6 +61,7 @@ class DiffRules(msgspec.Struct, frozen=True, kw_only=True):
         include_webhooks: Whether a server-side prediction keeps what admission webhooks did.
         ignore_aggregated_roles: Whether the rules of aggregated roles do not count.
         known_types: Fields of custom resources that hold types of Kubernetes.
+        tracking: How objects are marked as an application's own.
     """
 
     ignore: IgnorePolicy = IgnorePolicy()
@@ -67,6 +69,7 @@ class DiffRules(msgspec.Struct, frozen=True, kw_only=True):
     include_webhooks: bool = False
     ignore_aggregated_roles: bool = False
     known_types: KnownTypes = NOTHING_CONFIGURED
+    tracking: Tracking = Tracking()
 
 
 class Sides(msgspec.Struct, frozen=True, eq=False, kw_only=True):
@@ -168,6 +171,7 @@ def prepare(
     """
     schema = schemas(target.gvk)
     managed = members(live.get("metadata")).get("managedFields")
+    live = rules.tracking.migrated(live, target.object)
     original = last_applied(live) if rules.strategy is Strategy.THREE_WAY else None
     wanted = target.object
     if rules.strategy is Strategy.SERVER_SIDE:

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final
 
 _GONE: Final = object()
 
 Path = Sequence[Any]
+
+
+class PathError(ValueError):
+    """A path does not fit the document."""
 
 
 def without_paths(document: dict[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
@@ -23,11 +27,11 @@ def without_paths(document: dict[str, Any], paths: Iterable[Path]) -> dict[str, 
         paths: As jq's `path` gives them: names, indices, and slices (`start`, `end`).
 
     Raises:
-        ValueError: A path does not fit the document, or leads to all of it.
+        PathError: A path does not fit the document, or leads to all of it.
     """
     left = _without(document, list(paths))
     if not isinstance(left, dict):
-        raise ValueError("nothing would be left")
+        raise PathError("nothing would be left")
     return left
 
 
@@ -42,14 +46,14 @@ def _without(value: Any, paths: list[Path]) -> Any:
         return _members(value, paths)
     if isinstance(value, list):
         return _items(value, paths)
-    raise ValueError(f"a path leads into a {type(value).__name__}")
+    raise PathError(f"a path leads into a {type(value).__name__}")
 
 
 def _members(value: dict[str, Any], paths: list[Path]) -> dict[str, Any]:
     below: dict[str, list[Path]] = {}
     for path in paths:
         if not isinstance(path[0], str):
-            raise ValueError("an object has names, no indices")  # noqa: TRY004  # bad data
+            raise PathError("an object has names, no indices")
         below.setdefault(path[0], []).append(path[1:])
     out = {}
     for name, item in value.items():
@@ -77,7 +81,7 @@ def _places(size: int, path: Path) -> Iterable[tuple[int, Path]]:
             return [(index, rest) for index in chosen]
         return [(chosen[index], left) for index, left in _places(len(chosen), rest)]
     if isinstance(head, bool) or not isinstance(head, (int, float)):
-        raise ValueError("a list has indices, no names")
+        raise PathError("a list has indices, no names")
     index = math.floor(head)
     index = index + size if index < 0 else index
     return [(index, rest)] if 0 <= index < size else []
@@ -87,5 +91,5 @@ def _bound(value: Any, *, up: bool = False) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError("a slice has numbers as bounds")
-    return cast("int", math.ceil(value) if up else math.floor(value))
+        raise PathError("a slice has numbers as bounds")
+    return math.ceil(value) if up else math.floor(value)

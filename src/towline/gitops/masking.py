@@ -20,6 +20,7 @@ Obj = dict[str, Any]
 
 MASK: Final = "++++++++"
 _STEP: Final = "++++"
+_NOTES: Final = ("metadata", "annotations")
 SENSITIVE_ANNOTATIONS_KEY: Final = "resource.sensitive.mask.annotations"
 
 
@@ -45,8 +46,6 @@ def mask(
 ) -> Masked:
     """Masks a desired and a live object together.
 
-    Objects that are no Secrets come back as they are.
-
     Args:
         target: What should be; not changed.
         live: What is; not changed.
@@ -61,22 +60,22 @@ def mask_all(
 ) -> list[Obj | None]:
     """Masks several forms of one object together: live, desired, predicted, ....
 
-    A `List` is masked item by item, each for itself.
+    Secrets inside other objects (lists, templates) are masked each for itself.
     """
     given = list(objects)
     if not any(_is_secret(obj) for obj in given):
-        return [_listed(obj, annotations) for obj in given]
+        return [_without_nested(obj, annotations) for obj in given]
     plain = [None if obj is None else with_data(_plain(obj)) for obj in given]
     records = [_record(obj, annotations) for obj in plain]
     forms = [form for form in [*plain, *records] if isinstance(form, dict)]
-    hidden = [_hidden(form, ("data",), None, _Masks(forms, ("data",))) for form in forms]
-    notes = _Masks(hidden, ("metadata", "annotations"))
-    hidden = [_hidden(form, ("metadata", "annotations"), annotations, notes) for form in hidden]
-    rest = iter(hidden)
+    for path, names in ((("data",), None), (_NOTES, annotations)):
+        masks = _Masks(forms, path)
+        forms = [_hidden(form, path, names, masks) for form in forms]
+    rest = iter(forms)
     shown = [None if obj is None else next(rest) for obj in plain]
     noted = [next(rest) if isinstance(record, dict) else record for record in records]
     return [
-        obj if obj is None or record is None else _with_record(obj, record, annotations)
+        obj if obj is None or record is None else _with_record(obj, record)
         for obj, record in zip(shown, noted, strict=True)
     ]
 
@@ -95,9 +94,7 @@ class _Masks:
         return self._masks[name][_text(value)]
 
 
-def _hidden(
-    form: Obj, path: tuple[str, ...], names: Collection[str] | None, masks: _Masks
-) -> Obj:
+def _hidden(form: Obj, path: tuple[str, ...], names: Collection[str] | None, masks: _Masks) -> Obj:
     """The object with masks for the named members of a mapping, for all when None."""
     found = _at(form, path)
     if not found:
@@ -124,8 +121,10 @@ def _text(value: Any) -> str:
     return "" if value is None else value if isinstance(value, str) else repr(value)
 
 
-def _is_secret(obj: Obj | None) -> bool:
-    return obj is not None and obj.get("kind") == "Secret" and obj.get("apiVersion") == "v1"
+def _is_secret(obj: Any) -> bool:
+    if not isinstance(obj, dict) or obj.get("kind") != "Secret":
+        return False
+    return "/" not in str(obj.get("apiVersion") or "v1")
 
 
 def _plain(obj: Obj) -> Obj:
@@ -136,7 +135,7 @@ def _plain(obj: Obj) -> Obj:
 
 def _record(obj: Obj | None, annotations: Collection[str]) -> Obj | str | None:
     """What was applied last: the object, a mask when it is unreadable, None when there is none."""
-    text = _at(obj or {}, ("metadata", "annotations")).get(LAST_APPLIED)
+    text = _at(obj or {}, _NOTES).get(LAST_APPLIED)
     if text is None:
         return None
     if LAST_APPLIED in annotations or not isinstance(text, str):
@@ -148,28 +147,38 @@ def _record(obj: Obj | None, annotations: Collection[str]) -> Obj | str | None:
     return with_data(_plain(value)) if isinstance(value, dict) else MASK
 
 
-def _with_record(obj: Obj, record: Obj | str, annotations: Collection[str]) -> Obj:
+def _with_record(obj: Obj, record: Obj | str) -> Obj:
     if isinstance(record, dict):
-        # A record may hold a record; what a person never wrote there is not worth showing.
-        notes = _at(record, ("metadata", "annotations"))
+        # A record may hold a record; what no person wrote there is not worth showing.
+        notes = _at(record, _NOTES)
         if LAST_APPLIED in notes:
-            record = _with(record, ("metadata", "annotations"), {**notes, LAST_APPLIED: MASK})
+            record = _with(record, _NOTES, {**notes, LAST_APPLIED: MASK})
         record = orjson.dumps(record, option=orjson.OPT_SORT_KEYS).decode()
-    path = ("metadata", "annotations")
-    return _with(obj, path, {**_at(obj, path), LAST_APPLIED: record})
+    return _with(obj, _NOTES, {**_at(obj, _NOTES), LAST_APPLIED: record})
 
 
-def _listed(obj: Obj | None, annotations: Collection[str]) -> Obj | None:
-    if obj is None or not isinstance(items := obj.get("items"), list):
-        return obj
-    if not str(obj.get("kind", "")).endswith("List"):
-        return obj
-    kind = "Secret" if obj.get("kind") == "SecretList" else ""
-    shown = []
-    for item in items:
-        if not isinstance(item, dict):
-            shown.append(item)
-            continue
-        typed = {"apiVersion": "v1", "kind": kind, **item} if kind else item
-        shown += mask_all([typed], annotations)
-    return {**obj, "items": shown}
+def _without_nested(obj: Obj | None, annotations: Collection[str]) -> Obj | None:
+    """An object that is no Secret, with the Secrets inside it masked: items, templates."""
+    if obj is None:
+        return None
+    if obj.get("kind") == "SecretList" and isinstance(items := obj.get("items"), list):
+        typed = [{"kind": "Secret", **item} if isinstance(item, dict) else item for item in items]
+        obj = {**obj, "items": typed}
+    shown: Obj = _walked(obj, annotations)
+    if shown is not obj and LAST_APPLIED in _at(shown, _NOTES):
+        return _with(shown, _NOTES, {**_at(shown, _NOTES), LAST_APPLIED: MASK})
+    return shown
+
+
+def _walked(value: Any, annotations: Collection[str]) -> Any:
+    """The value with Secrets masked; the same one when there are none."""
+    if isinstance(value, list):
+        items = [_walked(item, annotations) for item in value]
+        same = all(one is other for one, other in zip(items, value, strict=True))
+        return value if same else items
+    if not isinstance(value, dict):
+        return value
+    if _is_secret(value):
+        return mask_all([value], annotations)[0]
+    below = {name: _walked(item, annotations) for name, item in value.items()}
+    return value if all(below[name] is item for name, item in value.items()) else below

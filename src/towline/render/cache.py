@@ -18,7 +18,7 @@ import orjson
 from towline.argo.manifest import Manifest, content_digest
 from towline.errors import NotFoundError
 from towline.render.environment import build_variables
-from towline.render.inputs import FileTree, Foreign, Inputs
+from towline.render.inputs import FileTree, Foreign, Inputs, LinkedTree
 from towline.render.result import RenderResult, result_of, with_objects_of
 from towline.render.source import BUILT_IN, Renderer, RenderRequest, render_source
 from towline.render.tree import Read, unchanged
@@ -191,6 +191,9 @@ def _holds(kept: _Kept, inputs: Inputs) -> bool:
 def _with_shortcut(inputs: Inputs, result: RenderResult) -> _Kept:
     places = [read for read in result.read if read.kind != "variable"]
     if any(read.root or read.foreign is not None for read in places):
+        return _Kept(result)
+    tree = inputs.tree
+    if isinstance(tree, LinkedTree) and any(tree.crosses_link(read.path) for read in places):
         return _Kept(result)
     folder = _common_folder(places)
     oid = _oid(inputs.tree, folder) if folder else ""

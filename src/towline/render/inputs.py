@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -35,6 +35,15 @@ class FileTree(Protocol):
         Raises:
             NotFoundError: Nothing there.
         """
+        ...
+
+
+@runtime_checkable
+class LinkedTree(Protocol):
+    """A tree with symbolic links: what is in a folder is not all that its content id covers."""
+
+    def crosses_link(self, path: str) -> bool:
+        """Whether a link is on the way to a path, or among the entries of a folder."""
         ...
 
 

@@ -6,7 +6,7 @@ result, whatever else a commit has changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -28,8 +28,8 @@ class Read(msgspec.Struct, frozen=True, array_like=True, order=True):
     """One thing that was read.
 
     Attributes:
-        kind: `file`, `list` (names in a folder), `kind` (of an entry), `none` (nothing there) or
-            `variable`.
+        kind: `file`, `list` (names in a folder), `kind` (of an entry), `real` (where links lead),
+            `none` (nothing there) or `variable`.
         path: Where, or the variable's name.
         oid: Content id of the file, an id of the names, `file` or `folder`, the variable's value;
             empty for nothing.
@@ -106,6 +106,17 @@ class RecordingTree:
         self._note("kind", path, found)
         return found
 
+    def real(self, path: str) -> str:
+        """The path with all links followed, as far as the tree has links; recorded as read.
+
+        Raises:
+            NotFoundError: Nothing there.
+        """
+        path = clean_path(path)
+        found = _real(self._tree, path)
+        self._note("real", path, found)
+        return found
+
     def variable(self, name: str) -> str:
         """A build variable, empty when unknown; recorded as read."""
         value = self._inputs.variables.get(name, "")
@@ -168,6 +179,8 @@ def _current(inputs: Inputs, read: Read) -> str | None:
     try:
         if read.kind == "kind":
             return _kind(tree, read.path)
+        if read.kind == "real":
+            return _real(tree, read.path)
         if read.kind == "list":
             return listing_id(tree.listdir(read.path))
         oid = tree.oid(read.path)
@@ -180,6 +193,11 @@ def _tree_of(inputs: Inputs, read: Read) -> FileTree | None:
     if read.foreign is not None:
         return inputs.foreign.get(read.foreign)
     return inputs.refs.get(read.root[1:]) if read.root else inputs.tree
+
+
+def _real(tree: FileTree, path: str) -> str:
+    follow: Callable[[str], str] | None = getattr(tree, "real", None)
+    return follow(path) if follow is not None else path
 
 
 def _kind(tree: FileTree, path: str) -> str:

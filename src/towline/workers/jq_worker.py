@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, Final, cast
 
-import jq
+import jq  # type: ignore[import-not-found]
 import orjson
 
 from towline.gitops.ignore import Removal, without_pointer

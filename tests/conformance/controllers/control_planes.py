@@ -42,7 +42,9 @@ def drydock(folder: Path) -> Iterator[ControlPlane]:
         *("--kubeconfig", str(kubeconfig), "--data", str(folder / "data")),
     ]
     with running_process(argv, log) as running:
-        _wait(lambda: kubeconfig.is_file() and _nodes_are_ready(_client_of(kubeconfig)), running, log)
+        _wait(
+            lambda: kubeconfig.is_file() and _nodes_are_ready(_client_of(kubeconfig)), running, log
+        )
         client = _client_of(kubeconfig)
         yield ControlPlane(kubeconfig, client, log)
         client.close()

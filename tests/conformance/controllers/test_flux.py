@@ -152,9 +152,7 @@ def test_kustomize_controller_applies_corrects_prunes_and_deletes(
     plane: ControlPlane, tmp_path: Path
 ) -> None:
     with _flux(plane, tmp_path) as (objects, source, log):
-        source.publish(
-            "one", {"shop.yaml": [SHOP, _deployment("web:1"), CONFIGURATION]}
-        )
+        source.publish("one", {"shop.yaml": [SHOP, _deployment("web:1"), CONFIGURATION]})
         objects.create(
             KUSTOMIZATIONS,
             {

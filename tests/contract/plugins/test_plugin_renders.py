@@ -10,7 +10,7 @@ from towline.errors import CommandError, InputError, NotFoundError
 from towline.sandbox import Confinement
 
 EACH = (
-    "for file in *.txt; do printf '---\\napiVersion: v1\\nkind: ConfigMap\\n"
+    "for file in *.txt; do printf -- '---\\napiVersion: v1\\nkind: ConfigMap\\n"
     'metadata: {name: %s}\\n\' "$(cat $file)"; done'
 )
 CONFIG = "printf 'apiVersion: v1\\nkind: ConfigMap\\nmetadata: {name: \"%s\"}\\n'"
@@ -115,9 +115,7 @@ def test_a_plugin_that_is_not_there_or_does_not_fit_is_told_as_argo_cd_does(benc
 )
 def test_a_failed_command_is_told_with_what_it_said(bench: Any, script: str, message: str) -> None:
     bench.define("tool", script)
-    with pytest.raises(CommandError, match=f"error generating manifests: `sh -c {message}"[:48]):
-        bench.names(bench.commit({"app/a": ""}), "tool")
-    with pytest.raises(CommandError, match=message):
+    with pytest.raises(CommandError, match=f"error generating manifests: `sh -c .*` {message}"):
         bench.names(bench.commit({"app/a": ""}), "tool")
 
 

@@ -53,7 +53,7 @@ def test_s62_there_is_no_network_unless_the_plugin_says_so(
 
 
 def test_nothing_is_written_outside_of_the_copy(bench: Any, tree: Any, tmp_path: Path) -> None:
-    marks = [tmp_path / "mark", Path("/usr/mark"), bench.data / "mark", Path("/tmp/bt-mark")]  # noqa: S108
+    marks = [tmp_path / "mark", Path("/usr/mark"), bench.data / "mark", Path("/tmp/bt-mark")]
     said = bench.said(tree, "".join(f"touch {mark} && echo wrote;" for mark in marks))
     assert said.count("wrote") <= 2  # its own /tmp, and what lies below it
     assert [mark for mark in marks if mark.exists()] == []
@@ -95,7 +95,7 @@ def test_s61_commands_end_after_their_time_and_their_output(bench: Any, tree: An
         bench.names(tree, "slow")
     bench.define("loud", "yes")
     bench.with_limits(PluginLimits(seconds=0.5, output=10_000))
-    with pytest.raises(LimitError, match="failed timeout|prints more than 10000 bytes"):
+    with pytest.raises(LimitError, match=r"failed timeout|prints more than 10000 bytes"):
         bench.names(tree, "loud")
     bench.define("long", "head -c 20000 /dev/zero | tr '\\0' a")
     bench.with_limits(PluginLimits(output=10_000))
@@ -114,5 +114,5 @@ def test_s58_what_is_copied_for_it_is_bounded(bench: Any) -> None:
         bench.names(tree, "tool")
     looped = bench.commit({"app/again": ("link", "."), "app/x": ""})
     bench.with_limits()
-    with pytest.raises(LimitError, match="nested deeper than 64"):
+    with pytest.raises(InputError, match="too many symbolic links"):
         bench.names(looped, "tool")

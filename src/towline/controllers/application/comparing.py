@@ -2,38 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import Callable, Iterable
-from typing import Final
-
 import orjson
 
 from towline.argo.application import Application
-from towline.argo.manifest import content_digest, located
-from towline.argo.names import APP_PROJECT, SYNC_OPTIONS, instance_name
+from towline.argo.manifest import content_digest
+from towline.argo.names import APP_PROJECT, instance_name
 from towline.argo.project import Project, parse_project
+from towline.controllers.application.differing import Differ
 from towline.controllers.application.kinds import scope_of
 from towline.controllers.application.live import LiveIndex
 from towline.controllers.application.memory import Memory
 from towline.controllers.application.ports import ClusterApi, LiveCache
-from towline.errors import InputError, TowlineError
-from towline.gitops.compare import Comparison, World, compare, has_say
-from towline.gitops.diff import DiffRules, Schemas, Strategy, is_modified
+from towline.gitops.compare import Comparison, World, compare
+from towline.gitops.diff import Schemas
 from towline.gitops.health import Health, assess
-from towline.gitops.ignore import IgnorePolicy
+from towline.gitops.ignore import PathRemover
 from towline.gitops.live import LiveObject
-from towline.gitops.options import annotation_options, switched_on
 from towline.gitops.projects import destination_permitted, kind_permitted
 from towline.gitops.targets import Target, TargetSet, settle
 from towline.gitops.tracking import self_referenced, tracked_by
 from towline.kube.refs import GroupVersionKind, ObjectKey
 from towline.kubeclient.objects import CachedObject, cached_object
 from towline.render.result import RenderResult
-
-_log = logging.getLogger("towline.engine")
-
-_SLICE_SECONDS: Final = 0.005
 
 EMPTY = TargetSet(objects={}, hooks=(), conditions=())
 
@@ -47,6 +37,7 @@ class Comparer:
         index: Live objects by application.
         schemas: Schemas of built-in kinds.
         namespace: The control namespace.
+        jq: Takes out what jq expressions name.
     """
 
     def __init__(
@@ -56,12 +47,18 @@ class Comparer:
         index: LiveIndex,
         schemas: Schemas,
         namespace: str,
+        jq: PathRemover | None = None,
     ) -> None:
         self._client = client
         self._cache = cache
         self._index = index
-        self._schemas = schemas
         self._namespace = namespace
+        self._differ = Differ(client, cache, schemas, namespace, jq=jq)
+
+    @property
+    def differ(self) -> Differ:
+        """Compares single objects."""
+        return self._differ
 
     def instance(self, app: Application) -> str:
         """The name under which the application owns objects."""
@@ -124,43 +121,15 @@ class Comparer:
         self, app: Application, memory: Memory, project: Project, targets: TargetSet
     ) -> Comparison:
         """Compares desired objects with what is live now."""
-        rules = _rules(app)
-        tag = content_digest([rules.strategy, app.raw["spec"].get("ignoreDifferences")])
-
-        def modified(target: Target, live: LiveObject) -> bool:
-            stamp = (target.digest, live.uid, live.resource_version, tag)
-            known = memory.diffs.get(target.key)
-            if known is not None and known[0] == stamp:
-                return known[1]
-            options = annotation_options(target.annotations, SYNC_OPTIONS)
-            here = rules
-            if switched_on("ServerSideApply", options):
-                here = DiffRules(ignore=rules.ignore, strategy=Strategy.STRUCTURED)
-            verdict = self._differs(target, live, here)
-            memory.diffs[target.key] = (stamp, verdict)
-            return verdict
-
         live = await self._live(app, memory, targets)
-        await _in_slices(targets, live, modified)
+        verdicts = await self._differ.verdicts(app, memory, targets, live)
         world = World(
             instance=self.instance(app),
             qualified_name=app.qualified_name,
-            modified=modified,
+            modified=lambda target, _: verdicts[target.key],
             permitted=lambda gvk, name: self.permitted(project, gvk, name),
         )
         return compare(targets, live, world)
-
-    def _differs(self, target: Target, live: LiveObject, rules: DiffRules) -> bool:
-        try:
-            return is_modified(target, live, rules, self._schemas)
-        except TowlineError as error:
-            text = str(error)
-        except Exception as error:  # noqa: BLE001  # manifests come from strangers
-            _log.exception("comparison broke object=%s", target.key)
-            text = f"a manifest cannot be compared: {type(error).__name__}: {error}"
-        if target.gvk.group_kind == ("", "Secret"):
-            text = "the Secret cannot be compared"  # the text may quote values
-        raise InputError(located(text, target.origin, target.key))
 
     def tracked(self, app: Application) -> list[CachedObject]:
         """Live objects without owners that carry the application's tracking id."""
@@ -220,31 +189,6 @@ class Comparer:
         return None if obj is None else cached_object(orjson.dumps(obj), target.gvk)
 
 
-async def _in_slices(
-    targets: TargetSet,
-    live: Iterable[CachedObject],
-    modified: Callable[[Target, LiveObject], bool],
-) -> None:
-    """Finds the verdicts that are not known yet, and lets other work happen in between."""
-    loop = asyncio.get_running_loop()
-    since = loop.time()
-    for obj in live:
-        target = targets.objects.get(obj.key)
-        if target is not None and has_say(target.annotations):
-            modified(target, obj)
-        if loop.time() - since > _SLICE_SECONDS:
-            await asyncio.sleep(0)
-            since = loop.time()
-
-
 def _gvk(obj: dict[str, object]) -> GroupVersionKind:
     group, _, version = str(obj["apiVersion"]).rpartition("/")
     return GroupVersionKind(group, version, str(obj["kind"]))
-
-
-def _rules(app: Application) -> DiffRules:
-    server_side = switched_on("ServerSideApply", app.spec.sync_policy.sync_options)
-    return DiffRules(
-        ignore=IgnorePolicy(rules=app.spec.ignore_differences),
-        strategy=Strategy.STRUCTURED if server_side else Strategy.THREE_WAY,
-    )

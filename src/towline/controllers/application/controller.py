@@ -25,6 +25,7 @@ from towline.argo.names import (
 from towline.controllers.application.apply import Applier
 from towline.controllers.application.comparing import Comparer
 from towline.controllers.application.deletion import Deleter
+from towline.controllers.application.differing import CONFIG_MAP
 from towline.controllers.application.draft import Draft
 from towline.controllers.application.install import ensure_default_project
 from towline.controllers.application.live import LiveIndex
@@ -46,6 +47,7 @@ from towline.errors import InputError, TowlineError, TransientError
 from towline.forge.events import PushEvent
 from towline.gitops.automation import StartSync, SyncLater
 from towline.gitops.diff import Schemas
+from towline.gitops.ignore import PathRemover
 from towline.gitops.repourl import touched
 from towline.gitops.tracking import CRD
 from towline.kube.refs import GroupVersionKind, ObjectKey
@@ -90,6 +92,7 @@ class ApplicationController:
         age_keys: Identities that open encrypted files, by project.
         schemas: Schemas of built-in kinds.
         canonical_url: Maps a repository URL to the one under which pushes to it are announced.
+        jq: Takes out what jq expressions in `ignoreDifferences` name.
     """
 
     def __init__(
@@ -108,6 +111,7 @@ class ApplicationController:
         age_keys: Callable[[str], tuple[str, ...]] = lambda _: (),
         schemas: Schemas | None = None,
         canonical_url: Callable[[str], str] = str,
+        jq: PathRemover | None = None,
     ) -> None:
         settings = settings or EngineSettings()
         observer = observer or EngineObserver()
@@ -131,7 +135,7 @@ class ApplicationController:
             clock=clock,
             namespace=namespace,
         )
-        comparer = Comparer(client, cache, self._index, schemas, namespace)
+        comparer = Comparer(client, cache, self._index, schemas, namespace, jq=jq)
         applier = Applier(client, cache, schemas)
         self._refresher = Refresher(
             cache=cache,
@@ -234,6 +238,9 @@ class ApplicationController:
             if new.key.namespace == self._namespace:
                 self._queue.add((new.key.namespace, new.key.name))
         elif kind == APP_PROJECT.group_kind:
+            for key in self._memories:
+                self._mark(key, Level.RECENT)
+        elif new.key == ObjectKey("", "ConfigMap", self._namespace, CONFIG_MAP):
             for key in self._memories:
                 self._mark(key, Level.RECENT)
         elif kind == CRD and type_ != "DELETED":

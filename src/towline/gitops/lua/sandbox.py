@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
 import msgspec
-from lupa import LuaError, LuaMemoryError, LuaSyntaxError, lua51, lua52
+from lupa import lua51, lua52
 
 from towline.errors import InputError, LimitError
 from towline.gitops.lua.prelude import PRELUDE
@@ -21,6 +21,8 @@ from towline.gitops.lua.values import plain, tabular
 MAX_SCRIPT: Final = 1 << 20
 MAX_MESSAGE: Final = 4096
 _BYTECODE: Final = "\x1b"
+_ERRORS: Final = (lua51.LuaError, lua52.LuaError)
+_MEMORY_ERRORS: Final = (lua51.LuaMemoryError, lua52.LuaMemoryError)
 
 
 class ScriptLimitError(LimitError):
@@ -88,11 +90,9 @@ def run_script(
         answer = chunk()
         found = answer[0] if isinstance(answer, tuple) else answer
         return plain(found, like=variables.get("obj"))
-    except LuaMemoryError as error:
+    except _MEMORY_ERRORS as error:
         raise ScriptLimitError(f"{script.name}: the script needs too much memory") from error
-    except LuaSyntaxError as error:
-        raise InputError(_first_line(error)) from error
-    except LuaError as error:
+    except _ERRORS as error:
         if spent():
             text = f"{script.name}: the script needs too many instructions"
             raise ScriptLimitError(text) from error

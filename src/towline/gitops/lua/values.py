@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from lupa import lua51, lua52
 
-from towline.errors import InputError, LimitError
+from towline.errors import InputError
 
 MAX_NODES: Final = 500_000
 MAX_DEPTH: Final = 200
@@ -36,8 +36,8 @@ def plain(value: Any, like: Any = None) -> Any:
         like: The object that it was given, to tell empty objects from empty lists.
 
     Raises:
-        InputError: A function, a number that is not finite, a table with mixed keys.
-        LimitError: Too large, or a table that contains itself.
+        InputError: A function, a number that is not finite, a table with mixed keys; too large, or
+            a table that contains itself.
     """
     return _Reader(_mappings(like)).read(value, like, 0)
 
@@ -61,7 +61,7 @@ class _Reader:
     def read(self, value: Any, like: Any, depth: int, name: str = "") -> Any:
         self._left -= 1
         if self._left < 0 or depth > MAX_DEPTH:
-            raise LimitError("a script's answer is too large")
+            raise InputError("a script's answer is too large")
         if value is None or isinstance(value, bool | str | int):
             return value
         if isinstance(value, float):

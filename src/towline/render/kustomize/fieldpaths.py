@@ -221,12 +221,12 @@ def _matching(value: Value, part: str, rest: tuple[str, ...], create: Value) -> 
     found: list[Place] = []
     for index, item in enumerate(items):
         if not field:
-            if expression.search(text_of(item).strip()):
+            if expression.matches(text_of(item).strip()):
                 found.append(Place(items, index))
         elif (
             isinstance(item, dict)
             and field in item
-            and expression.search(text_of(item[field]).strip())
+            and expression.matches(text_of(item[field]).strip())
         ):
             found.extend(places(Place(items, index), rest, create))
     if found or create is MISSING:

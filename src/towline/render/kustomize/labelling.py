@@ -29,7 +29,7 @@ from towline.render.kustomize.values import (
 )
 
 Transformer = Callable[[ResMap], None]
-_TAG_OR_DIGEST = r"(:[a-zA-Z0-9_.{}-]*)?(@[a-zA-Z0-9]+([.+_-][a-zA-Z0-9]+)*:[a-zA-Z0-9_.{}-]*)?\Z"
+_TAG_OR_DIGEST = r"(:[a-zA-Z0-9_.{}-]*)?(@[a-zA-Z0-9]+([.+_-][a-zA-Z0-9]+)*:[a-zA-Z0-9_.{}-]*)?$"
 
 
 def set_entries(entries: Mapping[str, str], specs: Sequence[FieldSpec]) -> Transformer:
@@ -159,7 +159,7 @@ def _image_matcher(name: str) -> Callable[[str], bool]:
         pattern = compiled(f"^{name}{_TAG_OR_DIGEST}")
     except InputError:
         return lambda _: False
-    return lambda text: pattern.search(text) is not None
+    return pattern.matches
 
 
 def changed_image(text: str, change: Image) -> str:

@@ -7,7 +7,7 @@ from towline.render.tree import RecordingTree
 
 
 class TreeFiles:
-    """The files of one commit. Links have been followed, within the tree only, by the tree itself.
+    """The files of one commit. Links are followed by the tree itself, and within it only.
 
     Args:
         tree: The tree.
@@ -17,11 +17,11 @@ class TreeFiles:
         self._tree = tree
 
     def real(self, path: str) -> tuple[str, bool] | None:
-        """The path itself and whether it is a folder; None when there is nothing."""
+        """Where a path leads and whether to a folder; None when there is nothing."""
         if path.split("/", maxsplit=1)[0] == "..":
             raise InputError(f"'{path}' leads out of the repository")
         kind = self._tree.kind(path)
-        return None if not kind else (path, kind == "folder")
+        return None if not kind else (self._tree.real(path), kind == "folder")
 
     def read(self, path: str) -> bytes:
         """The content of a file."""

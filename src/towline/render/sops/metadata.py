@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ import msgspec
 
 from towline.argo.application import decode
 from towline.errors import DeniedError, InputError
+from towline.text.re2 import RegexError, compile_pattern
 
 Unwrap = Callable[[str], bytes | None]
 """Opens an age message with the keys at hand; None when none of them fits."""
@@ -91,6 +91,6 @@ def data_key(metadata: Metadata, unwrap: Unwrap, *, file: str) -> bytes:
 
 def _found(pattern: str, name: str) -> bool:
     try:
-        return re.search(pattern, name) is not None
-    except re.error as error:
+        return compile_pattern(pattern).matches(name)
+    except RegexError as error:
         raise InputError(f"not a regular expression: {pattern}", field="sops") from error

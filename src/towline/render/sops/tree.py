@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from towline.render.inputs import FileTree
 from towline.render.sops.decrypt import decrypt_file, looks_encrypted
 from towline.render.sops.metadata import Unwrap
@@ -32,6 +34,11 @@ class DecryptingTree:
     def oid(self, path: str) -> str:
         """As the tree."""
         return self._tree.oid(path)
+
+    def real(self, path: str) -> str:
+        """As the tree, if it follows links."""
+        follow: Callable[[str], str] | None = getattr(self._tree, "real", None)
+        return follow(path) if follow is not None else path
 
     def read(self, path: str) -> bytes:
         """A file's content, decrypted when it is encrypted.
