@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test lint format bench chaos conformance docs clean
+.PHONY: help setup setup-test demo test lint format bench chaos conformance upstream docs clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -32,9 +32,12 @@ lint: setup-test ## Format, style, types and layer contracts
 format: setup-test ## Rewrite the code in the project's format
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
-bench: setup ## Latency and memory of the spine, then of the embedded cluster, medians
+bench: setup-test ## Latency and memory of the spine and the embedded cluster, speed of renders; medians
 	@$(BIN)/python benchmarks/spine.py
 	@$(BIN)/python benchmarks/drydock.py
+	@$(BIN)/python benchmarks/render_monorepo.py
+	@$(BIN)/python benchmarks/render_helm.py
+	@$(BIN)/python benchmarks/render_kustomize.py
 
 chaos: setup-test ## Longer fault suites: kill -9 at every stage of the story, and of the cluster's store
 	@TOWLINE_CHAOS=long $(BIN)/pytest tests/e2e -m e2e
@@ -42,6 +45,9 @@ chaos: setup-test ## Longer fault suites: kill -9 at every stage of the story, a
 
 conformance: setup-test ## The API contract suite against a real kube-apiserver (builds it with Go)
 	@tools/conformance.sh
+
+upstream: setup-test ## Kubernetes' own end-to-end tests against Drydock (builds them with Go)
+	@tools/upstream_tests.sh
 
 docs: setup ## Check the documentation: links, file names, examples
 	@$(BIN)/python tools/check_docs.py

@@ -1,18 +1,20 @@
 """Compiled texts: parsed at once, each template in them compiled when it first runs.
 
 A unit depends on its text and on the signature of the function set only, so units are shared by
-sets, charts and renders (`UnitCache`), and may be kept on disk: `dump_unit` gives the generated
-source of all templates of a text, `load_unit` takes it back and spares lexing, parsing and
-generating. Whoever stores it must authenticate it (a MAC over signature, text digest and data):
-loading runs it.
+sets, charts and renders (`UnitCache`), and may be kept across processes in a `UnitStore`:
+`dump_unit` gives the code of the templates of a text that have run, `load_unit` takes it back and
+spares lexing, parsing, generating and compiling. Whoever stores it must authenticate it (a MAC over
+key and data): loading makes code of it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import marshal
 from collections import OrderedDict
+from importlib.util import MAGIC_NUMBER
 from types import CodeType, FunctionType
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -35,12 +37,14 @@ class Definition:
         empty: Whether it is nothing but spaces and comments.
     """
 
-    def __init__(self, unit: Unit, name: str, empty: bool, body: tuple[Node, ...] | str) -> None:
+    def __init__(
+        self, unit: Unit, name: str, empty: bool, body: tuple[Node, ...] | CodeType | None
+    ) -> None:
         self.unit = unit
         self.name = name
         self.empty = empty
-        self._body: tuple[Node, ...] | str | None = body
-        self._code: CodeType | None = None
+        self._body = None if isinstance(body, CodeType) else body
+        self._code = body if isinstance(body, CodeType) else None
         self._nodes: dict[int, Any] | None = None
         self._bound: tuple[dict[str, Any], FunctionType] | None = None
 
@@ -70,17 +74,21 @@ class Definition:
                 raise LimitError(_TOO_DEEP) from None
             self._code = next(code for code in module.co_consts if isinstance(code, CodeType))
             self._body = None
+            self.unit.changed = True
+        return self._code
+
+    @property
+    def compiled(self) -> CodeType | None:
+        """The code, as far as it was needed so far."""
         return self._code
 
     def source(self, functions: FunctionSet) -> str:
         """The generated source."""
-        if isinstance(self._body, str):
-            return self._body
         return self._generate(functions).code
 
     def _generate(self, functions: FunctionSet) -> Source:
         body = self._body
-        if body is None or isinstance(body, str):
+        if body is None:
             body = parse("", self.unit.text, functions.functions)[self.name]
         try:
             return generate(body, functions.functions, functions.overridden)
@@ -105,51 +113,76 @@ class Unit:
     Attributes:
         text: The text.
         definitions: Its templates; the text itself has an empty name.
+        changed: Whether templates were compiled since it was stored.
+        lasting: Whether it may be stored: not what values of a render have been put together to.
     """
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.definitions: dict[str, Definition] = {}
+        self.changed = False
+        self.lasting = False
 
 
-class _Stored(msgspec.Struct, frozen=True):
+class UnitStore(Protocol):
+    """Keeps bytes by key, authenticated; it may forget any of them at any time."""
+
+    def get(self, key: str) -> bytes | None:
+        """The very bytes that were put, or None."""
+        ...
+
+    def put(self, key: str, value: bytes) -> None:
+        """Keeps the bytes."""
+        ...
+
+
+class _Stored(msgspec.Struct, frozen=True, array_like=True):
+    python: bytes
     signature: str
     text: str
-    templates: dict[str, tuple[bool, str]]
+    templates: dict[str, tuple[bool, bytes]]
 
 
-def dump_unit(unit: Unit, functions: FunctionSet) -> bytes:
-    """The unit in a form to be kept: the generated source of all its templates, as JSON.
+def dump_unit(unit: Unit, signature: str) -> bytes:
+    """The unit in a form to be kept: the code of its templates that have run.
 
-    Raises:
-        LimitError: A template nests too deeply for the compiler.
+    Args:
+        unit: The unit.
+        signature: That of the function set which it was compiled for.
     """
     templates = {
-        name: (definition.empty, definition.source(functions))
-        for name, definition in unit.definitions.items()
+        name: (each.empty, marshal.dumps(each.compiled) if each.compiled else b"")
+        for name, each in unit.definitions.items()
     }
-    digest = hashlib.sha256(unit.text.encode("utf-8", "surrogateescape")).hexdigest()
-    return msgspec.json.encode(
-        _Stored(signature=functions.signature, text=digest, templates=templates)
-    )
+    stored = _Stored(MAGIC_NUMBER, signature, _digest(unit.text), templates)
+    return msgspec.msgpack.encode(stored)
 
 
-def load_unit(data: bytes, text: str, functions: FunctionSet) -> Unit | None:
-    """The unit that `dump_unit` gave; None when it is of another text or function set.
+def load_unit(data: bytes, text: str, signature: str) -> Unit | None:
+    """The unit that `dump_unit` gave; None when it is of another text, set or interpreter.
 
     The caller has authenticated the data: it becomes code.
     """
     try:
-        stored = msgspec.json.decode(data, type=_Stored)
+        stored = msgspec.msgpack.decode(data, type=_Stored)
     except msgspec.DecodeError:
         return None
-    digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-    if stored.signature != functions.signature or stored.text != digest:
+    if (stored.python, stored.signature) != (MAGIC_NUMBER, signature):
+        return None
+    if stored.text != _digest(text):
         return None
     unit = Unit(text)
-    for name, (empty, source) in stored.templates.items():
-        unit.definitions[name] = Definition(unit, name, empty, source)
+    try:
+        for name, (empty, code) in stored.templates.items():
+            body = marshal.loads(code) if code else None
+            unit.definitions[name] = Definition(unit, name, empty, body)
+    except (ValueError, EOFError, TypeError):
+        return None
     return unit
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 class UnitCache:
@@ -163,14 +196,22 @@ class UnitCache:
     def __init__(self, characters: int = 8 * 1024 * 1024) -> None:
         self._left = characters
         self._units: OrderedDict[tuple[str, str], Unit] = OrderedDict()
+        self._store: UnitStore | None = None
 
-    def get(self, name: str, text: str, functions: FunctionSet) -> Unit:
+    def keep_in(self, store: UnitStore | None) -> None:
+        """From now on looks for units in a store, and `save` puts new ones there."""
+        self._store = store
+
+    def get(
+        self, name: str, text: str, functions: FunctionSet, *, lasting: bool = True
+    ) -> Unit:
         """The text's unit.
 
         Args:
             name: The template's name, for errors.
             text: Its text.
             functions: What it may call.
+            lasting: Whether it is worth storing, and free of values that were given in confidence.
 
         Raises:
             ParseError: The text is no template.
@@ -178,19 +219,44 @@ class UnitCache:
         key = (functions.signature, text)
         unit = self._units.get(key)
         if unit is None:
-            unit = compile_unit(name, text, functions)
+            unit = self._stored(text, functions.signature) if lasting else None
+            unit = unit or compile_unit(name, text, functions)
             self.put(unit, functions)
         else:
             self._units.move_to_end(key)
+        unit.lasting = unit.lasting or lasting
         return unit
 
     def put(self, unit: Unit, functions: FunctionSet) -> None:
         """Keep a unit, such as one that was loaded."""
-        self._units[(functions.signature, unit.text)] = unit
+        self._units[functions.signature, unit.text] = unit
         self._left -= len(unit.text) + 500
         while self._left < 0 and len(self._units) > 1:
             _, oldest = self._units.popitem(last=False)
             self._left += len(oldest.text) + 500
+
+    def save(self) -> int:
+        """Puts what was compiled since the last time into the store; returns how many units."""
+        saved = 0
+        for (signature, text), unit in self._units.items():
+            if unit.changed and unit.lasting and self._store is not None:
+                self._store.put(_key(signature, text), dump_unit(unit, signature))
+                saved += 1
+            unit.changed = False
+        return saved
+
+    def skip(self) -> None:
+        """What was compiled since the last time will not be stored."""
+        for unit in self._units.values():
+            unit.changed = False
+
+    def _stored(self, text: str, signature: str) -> Unit | None:
+        data = self._store.get(_key(signature, text)) if self._store is not None else None
+        return load_unit(data, text, signature) if data is not None else None
+
+
+def _key(signature: str, text: str) -> str:
+    return f"{MAGIC_NUMBER.hex()} {signature} {_digest(text)}"
 
 
 def compile_unit(name: str, text: str, functions: FunctionSet) -> Unit:
