@@ -3,10 +3,10 @@
 #
 #     tools/build_kubernetes.sh v1.36.1 FOLDER [PROGRAM...]
 #
-# PROGRAM is one of kube-apiserver, etcd (both by default), kube-controller-manager, e2e.test (the
-# upstream end-to-end tests). What FOLDER already holds is not built again. The modules come through
-# the ordinary Go module client, so the checksum database verifies them. Takes 10 to 20 minutes of
-# one core the first time.
+# PROGRAM is one of kube-apiserver, etcd (both by default), kube-controller-manager, kube-scheduler,
+# e2e.test (the upstream end-to-end tests). What FOLDER already holds is not built again. The modules
+# come through the ordinary Go module client, so the checksum database verifies them. Takes 10 to 20
+# minutes of one core the first time.
 set -euo pipefail
 
 say() { printf 'build_kubernetes: %s\n' "$*"; }
@@ -24,6 +24,7 @@ declare -A package_of=(
   [etcd]=go.etcd.io/etcd/server/v3
   [kube-apiserver]=k8s.io/kubernetes/cmd/kube-apiserver
   [kube-controller-manager]=k8s.io/kubernetes/cmd/kube-controller-manager
+  [kube-scheduler]=k8s.io/kubernetes/cmd/kube-scheduler
   [e2e.test]=k8s.io/kubernetes/test/e2e
 )
 

@@ -76,7 +76,11 @@ class Engine:
         self.repositories = Mirrors(folder.folder("mirrors"), git, self.credentials, self.aliases)
         self.observer = LineageObserver(store)
         self.facts = ClusterFactsReader(client)
-        self.workers = WorkerPool(WorkerLimits(workers=default_workers()), instance=folder.instance)
+        self.workers = WorkerPool(
+            WorkerLimits(workers=default_workers()),
+            instance=folder.instance,
+            templates=folder.folder("templates"),
+        )
         self.jq = JqPool(instance=folder.instance)
         renders = folder.folder("renders")
         self.renders = Blobs(renders / "blobs", load_key(renders / "key"))

@@ -44,6 +44,10 @@ CASCADE_FINALIZERS: Final = frozenset(
 )
 BACKGROUND_FINALIZER: Final = RESOURCES_FINALIZER + "/background"
 HOOK_FINALIZER: Final = PREFIX + "hook-finalizer"
+PRE_DELETE_FINALIZER: Final = "pre-delete-finalizer.argocd.argoproj.io"
+POST_DELETE_FINALIZER: Final = "post-delete-finalizer.argocd.argoproj.io"
+CLEANUP: Final = "/cleanup"
+"""What follows such a finalizer in the name of the one that waits for hooks to be cleaned up."""
 
 
 def instance_name(name: str, namespace: str, control_namespace: str) -> str:

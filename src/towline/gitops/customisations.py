@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from towline.errors import InputError
-from towline.gitops.lua.sandbox import Script
+from towline.gitops.lua.script import Script
 from towline.kube.refs import GroupKind
 from towline.text.yaml import load_first
 
@@ -144,7 +144,7 @@ def parse_customisations(data: Mapping[str, str]) -> Customisations:
     digest = hashlib.sha256(repr(sorted(relevant.items())).encode()).hexdigest()[:16]
     return Customisations(
         rules=rules,
-        standard_conditions=tuple(re.split(r"[\s,]+", relevant.get(STANDARD_CONDITIONS, "").strip())),
+        standard_conditions=tuple(re.findall(r"[^\s,]+", relevant.get(STANDARD_CONDITIONS, ""))),
         problems=tuple(problems),
         digest=digest,
     )

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
-from towline.argo.names import HELM_HOOK, HELM_HOOK_DELETE_POLICY, HOOK, HOOK_DELETE_POLICY
+from towline.argo.names import (
+    CLEANUP,
+    HELM_HOOK,
+    HELM_HOOK_DELETE_POLICY,
+    HOOK,
+    HOOK_DELETE_POLICY,
+    POST_DELETE_FINALIZER,
+    PRE_DELETE_FINALIZER,
+)
+from towline.argo.status import HealthCode
 
 
 class SyncPhase(StrEnum):
@@ -31,8 +40,21 @@ class DeletePolicy(StrEnum):
     FAILED = "HookFailed"
 
 
+class DeletePhase(StrEnum):
+    """When a hook runs around the deletion of an application."""
+
+    PRE_DELETE = "PreDelete"
+    POST_DELETE = "PostDelete"
+
+    @property
+    def finalizer(self) -> str:
+        """The application's finalizer that waits for such hooks."""
+        before = self is DeletePhase.PRE_DELETE
+        return PRE_DELETE_FINALIZER if before else POST_DELETE_FINALIZER
+
+
 SKIP: Final = "Skip"
-_TYPES: Final = frozenset({*(p.value for p in SyncPhase), SKIP, "PreDelete", "PostDelete"})
+_TYPES: Final = frozenset({*(p.value for p in (*SyncPhase, *DeletePhase)), SKIP})
 _PHASES: Final = frozenset(p.value for p in SyncPhase)
 _HELM_TYPES: Final = {
     "pre-install": "PreSync",
@@ -81,6 +103,41 @@ def is_ignored(annotations: Mapping[str, str]) -> bool:
 def phases_of(annotations: Mapping[str, str]) -> tuple[SyncPhase, ...]:
     """Phases in which the object is applied during a sync."""
     return tuple(SyncPhase(t) for t in hook_types(annotations) if t in _PHASES)
+
+
+def is_delete_hook(annotations: Mapping[str, str], phase: DeletePhase) -> bool:
+    """Whether an object is a hook that runs in a phase of the application's deletion."""
+    return phase.value in hook_types(annotations)
+
+
+def with_delete_finalizers(
+    finalizers: Sequence[str], hooks: Iterable[Mapping[str, str]]
+) -> list[str]:
+    """The finalizers that an application needs for its deletion hooks, no others of this kind.
+
+    Args:
+        finalizers: Those that it has; their order is kept.
+        hooks: Annotations of its hooks.
+    """
+    all_hooks = list(hooks)
+    wanted: list[str] = []
+    unwanted: set[str] = set()
+    for phase in DeletePhase:
+        names = [phase.finalizer, phase.finalizer + CLEANUP]
+        if any(is_delete_hook(hook, phase) for hook in all_hooks):
+            wanted += names
+        else:
+            unwanted.update(names)
+    kept = [name for name in finalizers if name not in unwanted]
+    return kept + [name for name in wanted if name not in kept]
+
+
+def is_spent(annotations: Mapping[str, str], outcome: HealthCode) -> bool:
+    """Whether a deletion hook is to be deleted, now that it is known how all of them ended."""
+    policies = delete_policies(annotations)
+    return (outcome is HealthCode.HEALTHY and DeletePolicy.SUCCEEDED in policies) or (
+        outcome is HealthCode.DEGRADED and DeletePolicy.FAILED in policies
+    )
 
 
 def delete_policies(annotations: Mapping[str, str]) -> frozenset[DeletePolicy]:

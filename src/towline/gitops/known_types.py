@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from towline.errors import InputError, TowlineError
+from towline.errors import TowlineError
 from towline.kube.quantity import canonical
 from towline.kube.refs import GroupKind
 from towline.kube.schema.catalog import load_catalog
@@ -52,17 +52,17 @@ class KnownTypes(msgspec.Struct, frozen=True, eq=False):
 
 
 def known_types(configured: Mapping[GroupKind, Iterable[KnownField]]) -> KnownTypes:
-    """The configured fields and those that are built in.
-
-    Raises:
-        InputError: A type is not known.
-    """
-    for kind, fields in configured.items():
-        for field in fields:
-            if _rewriter(field.type) is None:
-                raise InputError(f"type {field.type!r} is not supported", field=str(kind))
-    found = {kind: tuple(fields) for kind, fields in configured.items()}
+    """The configured fields and those that are built in; fields of other types are passed over."""
+    found = {
+        kind: tuple(field for field in fields if is_known(field.type))
+        for kind, fields in configured.items()
+    }
     return KnownTypes({_ROLLOUT: (KnownField("spec.template.spec", "core/v1/PodSpec"),), **found})
+
+
+def is_known(name: str) -> bool:
+    """Whether there is such a type."""
+    return _rewriter(name) is not None
 
 
 @lru_cache(maxsize=256)

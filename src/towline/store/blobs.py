@@ -1,7 +1,8 @@
 """Bytes by key in files, bounded in size: what may be lost at any time and made again.
 
 Each file carries a MAC over its key and its bytes: one that was changed, or moved to the place of
-another, is not used.
+another, is not used. Several processes may share a folder; each then counts what it found and what
+it wrote itself.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import hmac
 import logging
 import tempfile
+import time
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +20,7 @@ from typing import Final
 
 _log = logging.getLogger("towline.store")
 _MAC: Final = hashlib.sha256().digest_size
+_ABANDONED: Final = 3600.0  # seconds after which nobody is still writing a file
 
 
 class Blobs:
@@ -92,9 +95,13 @@ def _by_age(folder: Path) -> OrderedDict[str, int]:
     """Sizes of the files, the oldest first; what a crash left half-written is removed."""
     found: list[tuple[float, str, int]] = []
     for entry in folder.iterdir():
+        try:
+            facts = entry.stat()
+        except FileNotFoundError:
+            continue  # another process removed it
         if entry.name.startswith(".new-"):
-            entry.unlink(missing_ok=True)
+            if time.time() - facts.st_mtime > _ABANDONED:
+                entry.unlink(missing_ok=True)
             continue
-        facts = entry.stat()
         found.append((facts.st_mtime, entry.name, facts.st_size))
     return OrderedDict((name, size) for _, name, size in sorted(found))

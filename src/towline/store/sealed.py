@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from towline.errors import SettingsError
+from towline.store.keyfile import load_key
+
+__all__ = ["Sealer", "load_key"]
 
 _NONCE = 12
 
@@ -42,23 +43,3 @@ class Sealer:
                 f"a stored secret cannot be opened: {purpose}",
                 hint="the key file does not belong to this store",
             ) from error
-
-
-def load_key(path: Path) -> bytes:
-    """Reads the key file, or creates it with mode 0600.
-
-    Raises:
-        SettingsError: The file has a wrong length.
-    """
-    if not path.exists():
-        fresh = path.with_suffix(".new")
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(secrets.token_bytes(32))
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.rename(path)
-    key = path.read_bytes()
-    if len(key) != 32:
-        raise SettingsError(f"{path.name} must hold 32 bytes, it holds {len(key)}")
-    return key

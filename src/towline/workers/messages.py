@@ -18,6 +18,9 @@ from towline.render.source import RenderRequest
 from towline.render.tree import Read
 
 MAX_FRAME: Final = 256 * 1024 * 1024
+TEMPLATES: Final = "TOWLINE_TEMPLATES"
+"""Names the folder of compiled templates in a worker's environment."""
+
 _LENGTH: Final = 4
 
 

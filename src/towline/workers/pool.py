@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -22,6 +23,7 @@ from towline.render.source import RenderRequest
 from towline.sandbox.process import Child, Grace, Limits, spawn
 from towline.workers.messages import (
     ANSWERS,
+    TEMPLATES,
     Address,
     Answer,
     Failed,
@@ -79,6 +81,7 @@ class WorkerPool:
         instance: Value of the cookie by which left-over workers are found.
         environment: Our own environment; only what concerns language and time is passed on.
         command: The worker.
+        templates: Folder in which workers keep compiled templates; None for no such folder.
     """
 
     def __init__(
@@ -88,10 +91,13 @@ class WorkerPool:
         instance: str = "",
         environment: Mapping[str, str] = os.environ,
         command: Sequence[str] = _WORKER,
+        templates: Path | None = None,
     ) -> None:
         self._limits = limits
         self._instance = instance
         self._environment = {name: environment[name] for name in _PASSED_ON if name in environment}
+        if templates is not None:
+            self._environment[TEMPLATES] = str(templates)
         self._command = command
         self._slots = asyncio.Semaphore(limits.workers)
         self._idle: list[_Worker] = []

@@ -11,15 +11,18 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 import orjson
 
 from towline.errors import LimitError, TowlineError, TransientError
+from towline.render.gotemplate.engine import SHARED_UNITS
 from towline.render.inputs import FileTree, Inputs
 from towline.render.source import BUILT_IN, Renderer, render_source
 from towline.workers.messages import (
     JOBS,
+    TEMPLATES,
     Answer,
     Failed,
     Frames,
@@ -28,6 +31,7 @@ from towline.workers.messages import (
     failure,
     frame,
 )
+from towline.workers.templates import open_templates
 from towline.workers.trees import Trees
 
 _log = logging.getLogger("towline.workers")
@@ -43,10 +47,14 @@ def main() -> None:
     answers = os.dup(1)
     os.dup2(2, 1)  # whatever is printed by mistake must not get between the answers
     leave_network()
+    if folder := os.environ.get(TEMPLATES):
+        SHARED_UNITS.keep_in(open_templates(Path(folder)))
     frames, trees = Frames(), Trees()
     while chunk := os.read(0, _CHUNK):
         for body in frames.feed(chunk):
-            _send(answers, answer(JOBS.decode(body), trees, BUILT_IN))
+            reply = answer(JOBS.decode(body), trees, BUILT_IN)
+            _send(answers, reply)
+            keep_templates(reply)
 
 
 def answer(job: Job, trees: Trees, renderers: Mapping[str, Renderer]) -> Answer:
@@ -74,6 +82,14 @@ def answer(job: Job, trees: Trees, renderers: Mapping[str, Renderer]) -> Answer:
         text = f"rendering failed unexpectedly: {type(error).__name__}: {error}"
         return Failed(number=job.number, kind="other", message=text)
     return Rendered(job.number, result.source_type, result.read, manifests, result.decrypted)
+
+
+def keep_templates(reply: Answer) -> None:
+    """Stores what was compiled for a render; nothing of one that read encrypted files."""
+    if isinstance(reply, Rendered) and not reply.decrypted:
+        SHARED_UNITS.save()
+    else:
+        SHARED_UNITS.skip()
 
 
 def leave_network() -> bool:

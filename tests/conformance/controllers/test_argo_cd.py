@@ -223,10 +223,11 @@ def test_argo_cd_syncs_heals_prunes_and_deletes(argo: Argo, tmp_path: Path) -> N
         web = f"/apis/apps/v1/namespaces/{name}/deployments/web"
         assert _image(objects.get(web)) == "web:2"
         objects.until_gone(f"/api/v1/namespaces/{name}/configmaps/settings")
-        objects.delete(f"{APPLICATIONS}/{name}")
-        objects.until_gone(web)
-        objects.until_gone(f"{APPLICATIONS}/{name}")
     assert problems(argo.application_controller(), *EXPECTED) == []
+    for name in ("plain", "server-side"):
+        objects.delete(f"{APPLICATIONS}/{name}")
+        objects.until_gone(f"/apis/apps/v1/namespaces/{name}/deployments/web")
+        objects.until_gone(f"{APPLICATIONS}/{name}")
 
 
 def _heals_and_follows(objects: Objects, name: str) -> None:

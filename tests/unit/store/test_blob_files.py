@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,8 @@ def test_the_limit_is_kept_and_the_oldest_go_first(tmp_path: Path) -> None:
 
 
 def test_what_a_crash_left_half_written_is_removed(tmp_path: Path) -> None:
-    (tmp_path / ".new-x").write_bytes(b"half")
+    for name, age in ((".new-left", 7200), (".new-being-written", 10)):
+        (tmp_path / name).write_bytes(b"half")
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
     Blobs(tmp_path, KEY).close()
-    assert list(tmp_path.iterdir()) == []
+    assert [file.name for file in tmp_path.iterdir()] == [".new-being-written"]

@@ -47,6 +47,7 @@ class Comparer:
         index: LiveIndex,
         schemas: Schemas,
         namespace: str,
+        *,
         jq: PathRemover | None = None,
     ) -> None:
         self._client = client

@@ -24,6 +24,7 @@ from towline.argo.names import (
 )
 from towline.controllers.application.apply import Applier
 from towline.controllers.application.comparing import Comparer
+from towline.controllers.application.delete_hooks import DeleteHooks
 from towline.controllers.application.deletion import Deleter
 from towline.controllers.application.differing import CONFIG_MAP
 from towline.controllers.application.draft import Draft
@@ -122,6 +123,7 @@ class ApplicationController:
         self._namespace = namespace
         self._settings = settings
         self._canonical_url = canonical_url
+        self._config = ObjectKey("", "ConfigMap", namespace, CONFIG_MAP)
         self._memories: dict[AppKey, Memory] = {}
         self._watched_sources: dict[AppKey, tuple[str, list[tuple[str, str]]]] = {}
         self._queue: WorkQueue[AppKey] = WorkQueue(base=0.02, cap=30.0)
@@ -157,8 +159,16 @@ class ApplicationController:
             settings=settings,
             namespace=namespace,
         )
+        hooks = DeleteHooks(
+            client=client, cache=cache, sources=sources, comparer=comparer, applier=applier
+        )
         self._deleter = Deleter(
-            client=client, cache=cache, comparer=comparer, applier=applier, clock=clock
+            client=client,
+            cache=cache,
+            comparer=comparer,
+            applier=applier,
+            hooks=hooks,
+            clock=clock,
         )
 
     async def run(self) -> None:
@@ -237,10 +247,7 @@ class ApplicationController:
         if kind == APPLICATION.group_kind:
             if new.key.namespace == self._namespace:
                 self._queue.add((new.key.namespace, new.key.name))
-        elif kind == APP_PROJECT.group_kind:
-            for key in self._memories:
-                self._mark(key, Level.RECENT)
-        elif new.key == ObjectKey("", "ConfigMap", self._namespace, CONFIG_MAP):
+        elif kind == APP_PROJECT.group_kind or new.key == self._config:
             for key in self._memories:
                 self._mark(key, Level.RECENT)
         elif kind == CRD and type_ != "DELETED":

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 
 from towline.aio.clock import Clock, rfc3339
+from towline.argo.application import parse_application
 from towline.argo.names import (
     APPLICATION,
     BACKGROUND_FINALIZER,
     CASCADE_FINALIZERS,
+    CLEANUP,
     DELETION_APPROVED,
     FIELD_MANAGER,
     HELM_RESOURCE_POLICY,
@@ -16,11 +19,12 @@ from towline.argo.names import (
 from towline.argo.status import Condition, ConditionType, merge_conditions
 from towline.controllers.application.apply import Applier
 from towline.controllers.application.comparing import Comparer
+from towline.controllers.application.delete_hooks import DeleteHooks
 from towline.controllers.application.draft import Draft
 from towline.controllers.application.memory import Memory
 from towline.controllers.application.ports import ClusterApi, LiveCache
 from towline.errors import TowlineError
-from towline.gitops.hooks import is_hook
+from towline.gitops.hooks import DeletePhase, is_delete_hook, is_hook
 from towline.gitops.options import annotation_options
 from towline.gitops.order import wave_of
 from towline.gitops.tracking import CRD
@@ -28,6 +32,7 @@ from towline.kube.status import ApiError
 from towline.kubeclient.objects import CachedObject
 
 _RETRY_SECONDS = 5.0
+_LOOK_SECONDS = 30.0  # the watch tells of changes earlier
 
 _log = logging.getLogger("towline.engine")
 
@@ -40,6 +45,7 @@ class Deleter:
         cache: Takes in answers.
         comparer: Knows what the application owns.
         applier: Deletes objects.
+        hooks: Runs hooks around the deletion.
         clock: Time.
     """
 
@@ -50,26 +56,44 @@ class Deleter:
         cache: LiveCache,
         comparer: Comparer,
         applier: Applier,
+        hooks: DeleteHooks,
         clock: Clock,
     ) -> None:
         self._client = client
         self._cache = cache
         self._comparer = comparer
         self._applier = applier
+        self._hooks = hooks
         self._clock = clock
 
     async def step(self, draft: Draft, memory: Memory) -> float | None:
         """Takes the deletion as far as it goes now; the watch brings the next step."""
-        cascade = CASCADE_FINALIZERS.intersection(draft.app.finalizers)
-        if not cascade:
-            return None
         try:
-            left = await self._cascade(draft, memory, background=BACKGROUND_FINALIZER in cascade)
+            return await self._step(draft, memory)
         except TowlineError as error:
             await self._report(draft, error)
             return _RETRY_SECONDS
-        if not left:
-            await self._release(draft)
+
+    async def _step(self, draft: Draft, memory: Memory) -> float | None:
+        held = set(draft.app.finalizers)
+        before, after = DeletePhase.PRE_DELETE, DeletePhase.POST_DELETE
+        if before.finalizer in held:
+            if not await self._hooks.run(draft.app, memory, before):
+                return _LOOK_SECONDS
+            await self._release(draft, {before.finalizer})
+        if cascade := CASCADE_FINALIZERS & held:
+            if await self._cascade(draft, memory, background=BACKGROUND_FINALIZER in cascade):
+                return None
+            await self._release(draft, cascade)
+        if after.finalizer in held:
+            if not await self._hooks.run(draft.app, memory, after):
+                return _LOOK_SECONDS
+            await self._release(draft, {after.finalizer})
+        for phase in (before, after):
+            if phase.finalizer + CLEANUP in held:
+                if not await self._hooks.clean_up(draft.app, memory, phase):
+                    return _LOOK_SECONDS
+                await self._release(draft, {phase.finalizer + CLEANUP})
         return None
 
     async def _cascade(self, draft: Draft, memory: Memory, *, background: bool) -> bool:
@@ -82,7 +106,13 @@ class Deleter:
             if obj.uid not in memory.deleted or obj.deletion_timestamp
             if project is None or self._comparer.permitted(project, obj.gvk, obj.key.name)
         ]
-        doomed = [obj for obj in owned if _is_doomed(obj) and obj.uid != app.uid]
+        doomed = [
+            obj
+            for obj in owned
+            if _is_doomed(obj)
+            and obj.uid != app.uid
+            and not is_delete_hook(obj.annotations, DeletePhase.POST_DELETE)
+        ]
         if any(obj.deletion_timestamp for obj in doomed):
             return True
         if any(_needs_confirmation(obj) for obj in doomed) and not _is_approved(draft):
@@ -98,18 +128,21 @@ class Deleter:
                 await self._applier.delete(obj, propagation=propagation)
         return True
 
-    async def _release(self, draft: Draft) -> None:
+    async def _release(self, draft: Draft, finalizers: Collection[str]) -> None:
         app = draft.app
-        left = [one for one in app.finalizers if one not in CASCADE_FINALIZERS]
+        left = [one for one in app.finalizers if one not in finalizers]
         patch = {"metadata": {"resourceVersion": app.resource_version, "finalizers": left or None}}
         try:
-            await self._client.patch(
+            answer = await self._client.patch(
                 APPLICATION, app.namespace, app.name, patch, manager=FIELD_MANAGER
             )
         except ApiError as error:
             if error.reason != "NotFound":
                 raise
-        _log.info("application deleted app=%s", app.qualified_name)
+        else:
+            draft.app = parse_application(answer)
+        if not left:
+            _log.info("application deleted app=%s", app.qualified_name)
 
     async def _report(self, draft: Draft, error: TowlineError) -> None:
         now = rfc3339(self._clock.now())

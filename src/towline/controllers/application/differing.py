@@ -7,8 +7,6 @@ import logging
 from collections.abc import Iterable
 from typing import Any, Final
 
-import msgspec
-
 from towline.argo.application import Application
 from towline.argo.manifest import content_digest, located
 from towline.argo.names import COMPARE_OPTIONS, FIELD_MANAGER

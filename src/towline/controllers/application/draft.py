@@ -22,6 +22,7 @@ class Draft:
         self.status: dict[str, Any] = dict(app.status)
         self.operation: dict[str, Any] | None = app.raw.get("operation") or None
         self.refreshed = False
+        self.finalizers: list[str] | None = None
 
     @property
     def state(self) -> dict[str, Any]:
@@ -48,6 +49,11 @@ class Draft:
             )
         if self.refreshed and REFRESH in self.app.annotations:
             patch["metadata"] = {"annotations": {REFRESH: None}}
+        if self.finalizers is not None and tuple(self.finalizers) != tuple(self.app.finalizers):
+            meta = patch.setdefault("metadata", {})
+            meta["finalizers"] = self.finalizers or None
+            # A list is replaced as a whole: nobody else's change may be lost.
+            meta["resourceVersion"] = self.app.resource_version
         return patch
 
     async def write(self, client: ClusterApi, cache: LiveCache, *, exclusive: bool = False) -> None:
@@ -77,3 +83,4 @@ class Draft:
         self.status = dict(self.app.status)
         self.operation = self.app.raw.get("operation") or None
         self.refreshed = False
+        self.finalizers = None

@@ -38,6 +38,7 @@ from towline.gitops.automation import (
 )
 from towline.gitops.compare import Comparison, Pair, application_health
 from towline.gitops.health import Health
+from towline.gitops.hooks import with_delete_finalizers
 from towline.gitops.projects import check_spec
 from towline.gitops.status import (
     health_entry,
@@ -156,6 +157,9 @@ class Refresher:
             for revision in dict.fromkeys(pinned.revisions):
                 self._observer.refreshed(app.qualified_name, revision, now)
         problems = [*comparison.conditions]
+        if not app.deleting:
+            hooks = [hook.annotations for hook in targets.hooks]
+            draft.finalizers = with_delete_finalizers(app.finalizers, hooks)
         self._note(draft, memory, comparison, pinned, level)
         _note_tools(draft, rendered)
         decision = self._decide(draft, memory, comparison, pinned)

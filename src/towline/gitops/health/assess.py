@@ -1,4 +1,7 @@
-"""Chooses the rule for an object. A kind without a rule has no health, which counts as nothing."""
+"""Chooses the rule for an object. A kind without a rule has no health, which counts as nothing.
+
+Scripts come before all rules here; they run elsewhere, and `pending_deletion` comes before them.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from towline.argo.names import HOOK_FINALIZER
+from towline.gitops.bundled_health.catalogue import bundled_rule
+from towline.gitops.bundled_health.rules import judge
+from towline.gitops.bundled_health.standard import STANDARD
+from towline.gitops.customisations import Customisations
 from towline.gitops.health.autoscaling import horizontal_pod_autoscaler
 from towline.gitops.health.network import api_service, ingress, service
 from towline.gitops.health.pods import job, pod
@@ -35,23 +42,38 @@ BUILT_IN: Final[Mapping[GroupKind, tuple[Rule, frozenset[str]]]] = {
 }
 
 
-def assess(obj: dict[str, Any]) -> Health | None:
-    """Health of one live object.
+_NOTHING: Final = Customisations()
+
+
+def assess(obj: dict[str, Any], customisations: Customisations = _NOTHING) -> Health | None:
+    """Health of one live object, by rules alone.
 
     Args:
         obj: The object.
+        customisations: May name further kinds with standard conditions. Scripts do not run here.
 
     Returns:
         The health, or None for kinds without a rule.
     """
+    ending = pending_deletion(obj)
+    if ending is not None:
+        return ending
+    gvk = gvk_of(obj)
+    entry = BUILT_IN.get(gvk.group_kind)
+    if entry is not None:
+        rule, versions = entry
+        if versions and gvk.api_version not in versions:
+            return unknown(f"unsupported {gvk.kind} version {gvk.api_version}")
+        return rule(obj)
+    declared = bundled_rule(gvk.group_kind)
+    if declared is None and customisations.has_standard_conditions(gvk.group_kind):
+        declared = STANDARD
+    return None if declared is None else judge(declared, obj)
+
+
+def pending_deletion(obj: dict[str, Any]) -> Health | None:
+    """The health of an object that is being deleted; before every rule and script."""
     meta = part(obj, "metadata")
     if meta.get("deletionTimestamp") and HOOK_FINALIZER not in (meta.get("finalizers") or []):
         return progressing("Pending deletion")
-    gvk = gvk_of(obj)
-    entry = BUILT_IN.get(gvk.group_kind)
-    if entry is None:
-        return None
-    rule, versions = entry
-    if versions and gvk.api_version not in versions:
-        return unknown(f"unsupported {gvk.kind} version {gvk.api_version}")
-    return rule(obj)
+    return None

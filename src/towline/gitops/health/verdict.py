@@ -1,19 +1,25 @@
-"""What a health rule answers, and how rules read conditions."""
+"""Short names for what a health rule answers, and how rules read conditions."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from towline.argo.status import HealthCode
+from towline.gitops.verdict import Health
 
-
-class Health(msgspec.Struct, frozen=True):
-    """Health of one object."""
-
-    status: HealthCode
-    message: str = ""
+__all__ = [
+    "Health",
+    "behind",
+    "condition",
+    "conditions",
+    "degraded",
+    "healthy",
+    "number",
+    "part",
+    "progressing",
+    "suspended",
+    "unknown",
+]
 
 
 def healthy(message: str = "") -> Health:

@@ -4,19 +4,3 @@ A script gets a runtime of its own, with little memory and a bounded number of i
 these bounds miss (patterns that backtrack without end inside one library call) needs a process
 around it that can be killed: `towline.workers.scripts`.
 """
-
-from towline.gitops.lua.actions import ActionInfo, Change, Parameter, available_actions, run_action
-from towline.gitops.lua.health import script_health
-from towline.gitops.lua.sandbox import Script, ScriptLimitError, run_script
-
-__all__ = [
-    "ActionInfo",
-    "Change",
-    "Parameter",
-    "Script",
-    "ScriptLimitError",
-    "available_actions",
-    "run_action",
-    "run_script",
-    "script_health",
-]

@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 
 from towline.errors import InputError
-from towline.gitops.lua.sandbox import Script, run_script
+from towline.gitops.lua.sandbox import run_script
+from towline.gitops.lua.script import Script
 from towline.gitops.lua.values import as_scripts_see
 from towline.kube.patch.merge import create_merge_patch
 from towline.kube.refs import ObjectKey, gvk_of

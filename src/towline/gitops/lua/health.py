@@ -7,8 +7,9 @@ from typing import Any
 
 from towline.argo.status import HealthCode
 from towline.errors import InputError
-from towline.gitops.health.verdict import Health, unknown
-from towline.gitops.lua.sandbox import MAX_MESSAGE, Script, run_script
+from towline.gitops.verdict import Health
+from towline.gitops.lua.sandbox import MAX_MESSAGE, run_script
+from towline.gitops.lua.script import Script
 
 INVALID_STATUS = "Lua returned an invalid health status"
 _CODES = {code.value: code for code in HealthCode}
@@ -32,7 +33,7 @@ def script_health(script: Script, obj: dict[str, Any], now: dt.datetime) -> Heal
     try:
         return health_of(run_script(script, {"obj": obj}, now))
     except InputError as error:
-        return unknown(str(error))
+        return Health(HealthCode.UNKNOWN, str(error))
 
 
 def health_of(answer: Any) -> Health | None:
@@ -49,4 +50,6 @@ def health_of(answer: Any) -> Health | None:
     message = answer.get("message")
     text = "" if message is None else str(message)[:MAX_MESSAGE]
     code = _CODES.get(str(answer.get("status")))
-    return unknown(INVALID_STATUS) if code is None else Health(code, text)
+    if code is None:
+        return Health(HealthCode.UNKNOWN, INVALID_STATUS)
+    return Health(code, text)

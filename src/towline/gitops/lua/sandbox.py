@@ -14,8 +14,9 @@ from typing import Any, Final, NoReturn
 import msgspec
 from lupa import lua51, lua52
 
-from towline.errors import InputError, LimitError
+from towline.errors import InputError
 from towline.gitops.lua.prelude import PRELUDE
+from towline.gitops.lua.script import Script, ScriptLimitError
 from towline.gitops.lua.values import plain, tabular
 
 MAX_SCRIPT: Final = 1 << 20
@@ -23,29 +24,6 @@ MAX_MESSAGE: Final = 4096
 _BYTECODE: Final = "\x1b"
 _ERRORS: Final = (lua51.LuaError, lua52.LuaError)
 _MEMORY_ERRORS: Final = (lua51.LuaMemoryError, lua52.LuaMemoryError)
-
-
-class ScriptLimitError(LimitError):
-    """A script took more instructions, memory or time than it may."""
-
-
-class Script(msgspec.Struct, frozen=True):
-    """A script.
-
-    Attributes:
-        text: Its source.
-        name: For error messages, such as `health.lua`.
-        open_libs: Whether it may use `string` and `math`.
-    """
-
-    text: str
-    name: str = "script.lua"
-    open_libs: bool = False
-
-    @property
-    def asks_time(self) -> bool:
-        """Whether its answer may change by time alone."""
-        return "os" in self.text and ("os.time" in self.text or "os.date" in self.text)
 
 
 class ScriptLimits(msgspec.Struct, frozen=True, kw_only=True):

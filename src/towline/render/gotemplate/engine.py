@@ -35,7 +35,8 @@ from towline.render.gotemplate.units import Definition, UnitCache
 
 _FRAMES_PER_TEMPLATE: Final = 8  # Python frames that a template within a template takes, at most
 _FRAMES_BESIDE: Final = 2000
-_SHARED_UNITS: Final = UnitCache()
+SHARED_UNITS: Final = UnitCache()
+"""The units of this process, bounded."""
 
 
 class Template:
@@ -90,7 +91,8 @@ class TemplateSet:
         self.name = name
         self.limits = limits if limits is not None else Limits()
         self.clock = clock
-        self.units = units if units is not None else _SHARED_UNITS
+        self.units = units if units is not None else SHARED_UNITS
+        self._lasting = True
         self._templates: dict[str, Template] = {}
 
     def parse(self, name: str, text: str) -> None:
@@ -101,7 +103,7 @@ class TemplateSet:
         Raises:
             ParseError: The text is no template; the set is as before.
         """
-        unit = self.units.get(name, text, self.functions)
+        unit = self.units.get(name, text, self.functions, lasting=self._lasting)
         definitions = dict(unit.definitions)
         main = definitions.pop("")
         same = definitions.get(name)
@@ -134,6 +136,7 @@ class TemplateSet:
             units=self.units,
         )
         copy._templates = dict(self._templates)
+        copy._lasting = False  # what comes now is made of values
         return copy
 
     def execute(self, name: str, data: Any, *, host: Any = None) -> str:

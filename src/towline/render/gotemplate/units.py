@@ -174,7 +174,7 @@ def load_unit(data: bytes, text: str, signature: str) -> Unit | None:
     unit = Unit(text)
     try:
         for name, (empty, code) in stored.templates.items():
-            body = marshal.loads(code) if code else None
+            body = marshal.loads(code) if code else None  # noqa: S302  # authenticated
             unit.definitions[name] = Definition(unit, name, empty, body)
     except (ValueError, EOFError, TypeError):
         return None
@@ -202,9 +202,7 @@ class UnitCache:
         """From now on looks for units in a store, and `save` puts new ones there."""
         self._store = store
 
-    def get(
-        self, name: str, text: str, functions: FunctionSet, *, lasting: bool = True
-    ) -> Unit:
+    def get(self, name: str, text: str, functions: FunctionSet, *, lasting: bool = True) -> Unit:
         """The text's unit.
 
         Args:

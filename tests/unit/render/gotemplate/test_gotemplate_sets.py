@@ -173,12 +173,17 @@ def test_the_cache_forgets_what_was_used_least_recently() -> None:
     assert units.get("t", "b" * 1000, functions) is not gone
 
 
-def test_a_stored_unit_runs_and_fails_like_the_parsed_one(world: World) -> None:
+@pytest.mark.parametrize("ran", [True, False])
+def test_a_stored_unit_runs_and_fails_like_the_parsed_one(world: World, ran: bool) -> None:
     text = '{{define "x"}}[{{.a.b}}]{{end}}{{template "x" .}}{{upper "q"}}'
     functions = world().functions
-    stored = dump_unit(compile_unit("t", text, functions), functions)
-    loaded = load_unit(stored, text, functions)
+    unit = compile_unit("t", text, functions)
+    if ran:
+        for definition in unit.definitions.values():
+            definition.code(functions)
+    loaded = load_unit(dump_unit(unit, functions.signature), text, functions.signature)
     assert loaded is not None
+    assert [bool(each.compiled) for each in loaded.definitions.values()] == [ran, ran]
     units = UnitCache()
     units.put(loaded, functions)
     templates = world(units=units)
@@ -193,18 +198,70 @@ def test_a_stored_unit_runs_and_fails_like_the_parsed_one(world: World) -> None:
 
 def test_a_stored_unit_of_another_text_or_set_is_no_hit(world: World) -> None:
     functions = world().functions
-    stored = dump_unit(compile_unit("t", "{{1}}", functions), functions)
-    assert load_unit(stored, "{{2}}", functions) is None
-    assert load_unit(stored, "{{1}}", FunctionSet({})) is None
-    assert load_unit(b"{", "{{1}}", functions) is None
+    signature = functions.signature
+    stored = dump_unit(compile_unit("t", "{{1}}", functions), signature)
+    assert load_unit(stored, "{{1}}", signature) is not None
+    assert load_unit(stored, "{{2}}", signature) is None
+    assert load_unit(stored, "{{1}}", FunctionSet({}).signature) is None
+    assert load_unit(b"{", "{{1}}", signature) is None
+    assert load_unit(stored[:-3], "{{1}}", signature) is None
 
 
-def test_dump_works_after_a_run(world: World) -> None:
-    templates = world({"t": "{{upper .}}"}, units=UnitCache())
-    assert templates.execute("t", "a") == "A"
-    template = templates.lookup("t")
-    assert template is not None
-    again = load_unit(
-        dump_unit(template.definition.unit, templates.functions), "{{upper .}}", templates.functions
-    )
-    assert again is not None
+class Kept:
+    """A store in memory."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+        self.asked = 0
+
+    def get(self, key: str) -> bytes | None:
+        self.asked += 1
+        return self.kept.get(key)
+
+    def put(self, key: str, value: bytes) -> None:
+        self.kept[key] = value
+
+
+TEXT = '{{define "x"}}[{{.}}]{{end}}{{define "unused"}}{{.}}{{end}}{{template "x" .}}'
+
+
+def test_another_process_finds_what_was_compiled(world: World) -> None:
+    store = Kept()
+    for number in range(3):
+        units = UnitCache()
+        units.keep_in(store)
+        templates = world({"t": TEXT}, units=units)
+        assert templates.execute("t", "a") == "[a]"
+        unit = units.get("t", TEXT, templates.functions)
+        assert {name for name, each in unit.definitions.items() if each.compiled} == {"", "x"}
+        assert units.save() == (1 if number == 0 else 0)
+    assert len(store.kept) == 1
+
+
+def test_what_runs_later_is_compiled_then_and_stored_too(world: World) -> None:
+    store = Kept()
+    for calls in ("", '{{template "unused" .}}', ""):
+        units = UnitCache()
+        units.keep_in(store)
+        templates = world({"t": TEXT, "main": f'{{{{template "t" .}}}}{calls}'}, units=units)
+        assert templates.execute("main", "a") == ("[a]a" if calls else "[a]")
+        units.save()
+    assert units.get("t", TEXT, templates.functions).definitions["unused"].compiled
+
+
+def test_texts_made_of_values_are_neither_looked_for_nor_stored(world: World) -> None:
+    store, units = Kept(), UnitCache()
+    units.keep_in(store)
+    clone = world({"t": "x"}, units=units).clone()
+    asked = store.asked
+    clone.parse("made", '{{upper "password"}}')
+    assert clone.execute("made", None) == "PASSWORD"
+    assert (units.save(), store.asked) == (0, asked)
+
+
+def test_what_was_skipped_is_not_stored(world: World) -> None:
+    store, units = Kept(), UnitCache()
+    units.keep_in(store)
+    world({"t": "x"}, units=units).execute("t", None)
+    units.skip()
+    assert units.save() == 0
