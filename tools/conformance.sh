@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Holds Drydock against the real thing: builds kube-apiserver and etcd of the version that Drydock
-# claims (with Go, once; kept in the user's cache folder), then has the same conversations with both.
-# Arguments go to pytest.
+# Holds Drydock against the real thing: builds a control plane of the version that Drydock claims
+# (with Go, once; kept in the user's cache folder), has the same conversations with both servers, and
+# runs the contract tests of the API against the real one. Arguments go to pytest.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -13,12 +13,12 @@ version=$("$python" -c 'from towline.kube.schema.catalog import load_catalog
 print(load_catalog().version)') || die "cannot read the version that Drydock claims"
 programs=${XDG_CACHE_HOME:-$HOME/.cache}/towline/kubernetes-$version
 
-if ! [ -x "$programs/kube-apiserver" ] || ! [ -x "$programs/etcd" ]; then
-  command -v go >/dev/null \
-    || die "Go is needed to build kube-apiserver $version: install it (https://go.dev/dl/) and" \
-      "put it on the PATH, or place kube-apiserver and etcd in $programs"
-  tools/build_kubernetes.sh "$version" "$programs" || die "kube-apiserver $version was not built"
-fi
+tools/build_kubernetes.sh "$version" "$programs" \
+  etcd kube-apiserver kube-controller-manager kube-scheduler \
+  || die "the real control plane was not built: Go (https://go.dev/dl/) has to be on the PATH," \
+    "or the four programs in $programs"
 
-TOWLINE_KUBERNETES_PROGRAMS=$programs exec "$python" -m pytest tests/conformance -q \
-  -o pythonpath=tests/conformance "$@"
+# The contract tests that `make test` holds against Drydock, here against the real control plane.
+export TOWLINE_API_SERVER=kubernetes TOWLINE_KUBERNETES_PROGRAMS=$programs
+exec "$python" -m pytest tests/conformance tests/contract/drydock_api -q --timeout=300 \
+  --ignore=tests/conformance/controllers "$@"

@@ -15,7 +15,6 @@ from peers.client import Client
 from peers.processes import drydock, kube_apiserver
 
 PROGRAMS = "TOWLINE_KUBERNETES_PROGRAMS"
-SERVERS = ("drydock", "kube-apiserver")
 
 
 @pytest.fixture(scope="session")
@@ -34,11 +33,3 @@ def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         )
     with kube_apiserver(programs, tmp_path_factory.mktemp("real")) as client:
         yield client
-
-
-@pytest.fixture(params=SERVERS)
-def server(request: pytest.FixtureRequest) -> Client:
-    """Each of the two servers in turn."""
-    name = "drydock_server" if request.param == "drydock" else "real_server"
-    client: Client = request.getfixturevalue(name)
-    return client

@@ -35,6 +35,7 @@ from towline.web.server import bind, serve
 from towline.workers.jq_pool import JqPool
 from towline.workers.pool import WorkerLimits, WorkerPool, default_workers
 from towline.workers.renderer import WorkerRenderer
+from towline.workers.script_pool import ScriptPool
 
 
 class ControllerOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +80,7 @@ async def _run(options: ControllerOptions) -> None:
         repositories = Mirrors(options.cache, git, credentials)
         workers = WorkerPool(WorkerLimits(workers=default_workers()), instance="controller")
         jq = JqPool(instance="controller")
+        scripts = ScriptPool(clock, instance="controller")
         facts = ClusterFactsReader(client)
         archives = options.cache / "charts"
         archives.mkdir(mode=0o700, exist_ok=True)
@@ -99,12 +101,14 @@ async def _run(options: ControllerOptions) -> None:
             facts=facts,
             age_keys=DecryptionKeys(cache, options.namespace),
             jq=jq,
+            scripts=scripts,
         )
         try:
             async with asyncio.TaskGroup() as group:
                 services = Services(group, clock)
                 services.start("workers", workers.run)
                 services.start("jq", jq.run)
+                services.start("scripts", scripts.run)
                 services.start("facts", facts.run)
                 services.start("cache", lambda: cache.run(engine_kind))
                 services.start("applications", controller.run)

@@ -33,6 +33,7 @@ from towline.store.sealed import load_key
 from towline.workers.jq_pool import JqPool
 from towline.workers.pool import WorkerLimits, WorkerPool, default_workers
 from towline.workers.renderer import WorkerRenderer
+from towline.workers.script_pool import ScriptPool
 
 _SYNC_SECONDS = 120.0
 
@@ -46,6 +47,7 @@ class Engine:
         applications: The application controller.
         workers: Processes that render.
         jq: Processes that take fields out of objects.
+        scripts: Processes that run health scripts.
         aliases: Git host -> base URL, with the local forge's filled in.
     """
 
@@ -82,6 +84,7 @@ class Engine:
             templates=folder.folder("templates"),
         )
         self.jq = JqPool(instance=folder.instance)
+        self.scripts = ScriptPool(clock, instance=folder.instance)
         renders = folder.folder("renders")
         self.renders = Blobs(renders / "blobs", load_key(renders / "key"))
         archives = folder.folder("charts")
@@ -116,6 +119,7 @@ class Engine:
             age_keys=DecryptionKeys(self.cache, settings.engine.namespace),
             canonical_url=lambda url: resolve_alias(parse_url(url), self.aliases),
             jq=self.jq,
+            scripts=self.scripts,
         )
         self.changes = ChangeFeed(store, self.cache)
 
@@ -123,6 +127,7 @@ class Engine:
         """Starts its parts."""
         services.start("workers", self.workers.run)
         services.start("jq", self.jq.run)
+        services.start("scripts", self.scripts.run)
         services.start("facts", self.facts.run)
         services.start("cache", lambda: self.cache.run(engine_kind))
         services.start("lineage", self.observer.run)

@@ -43,6 +43,7 @@ CASCADE_FINALIZERS: Final = frozenset(
     {RESOURCES_FINALIZER, RESOURCES_FINALIZER + "/foreground", RESOURCES_FINALIZER + "/background"}
 )
 BACKGROUND_FINALIZER: Final = RESOURCES_FINALIZER + "/background"
+MIGRATION_MANAGER: Final = PREFIX + "client-side-apply-migration-manager"
 HOOK_FINALIZER: Final = PREFIX + "hook-finalizer"
 PRE_DELETE_FINALIZER: Final = "pre-delete-finalizer.argocd.argoproj.io"
 POST_DELETE_FINALIZER: Final = "post-delete-finalizer.argocd.argoproj.io"

@@ -18,6 +18,21 @@ class GroupKindName(msgspec.Struct, frozen=True, kw_only=True):
     name: str = ""
 
 
+class SyncWindow(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """When applications may, or may not, be synced; patterns are globs."""
+
+    kind: str = ""
+    schedule: str = ""
+    duration: str = ""
+    time_zone: str = ""
+    applications: tuple[str, ...] = ()
+    namespaces: tuple[str, ...] = ()
+    clusters: tuple[str, ...] = ()
+    and_operator: bool = False
+    manual_sync: bool = False
+    sync_overrun: bool = False
+
+
 class ProjectSpec(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What applications of the project may do; None lists are absent ones, which matters."""
 
@@ -28,6 +43,7 @@ class ProjectSpec(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     cluster_resource_blacklist: tuple[GroupKindName, ...] = ()
     namespace_resource_whitelist: tuple[GroupKindName, ...] | None = None
     namespace_resource_blacklist: tuple[GroupKindName, ...] = ()
+    sync_windows: tuple[SyncWindow, ...] = ()
 
 
 class Project(msgspec.Struct, frozen=True, kw_only=True):

@@ -131,6 +131,7 @@ def command() -> None:
 @_options
 def template(arguments: tuple[str, ...], major: str, **options: Any) -> None:
     """Print the manifests of CHART as `helm template` does."""
+    from towline.cli.compiled_templates import kept_templates
     from towline.cli.helm_template import run_template
     from towline.errors import TowlineError
 
@@ -142,7 +143,8 @@ def template(arguments: tuple[str, ...], major: str, **options: Any) -> None:
     if options["dry_run"] not in {"client", "true", "none", ""}:
         raise click.UsageError("--dry-run=server is not supported")
     try:
-        run_template(arguments, int(major), options, sys.stdout.buffer)
+        with kept_templates():
+            run_template(arguments, int(major), options, sys.stdout.buffer)
     except TowlineError as error:
         written = getattr(error, "written", "")
         if options["debug"] and written:

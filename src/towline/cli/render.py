@@ -51,6 +51,7 @@ def app(
     """
     import asyncio
 
+    from towline.cli.compiled_templates import kept_templates
     from towline.cli.render_app import render, show
 
     asked = Request(
@@ -63,5 +64,6 @@ def app(
         remote_bases=remote_bases,
         fresh=fresh,
     )
-    rendered = asyncio.run(render(asked))
+    with kept_templates():
+        rendered = asyncio.run(render(asked))
     show(rendered, output, explain=explain)

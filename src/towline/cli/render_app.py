@@ -51,6 +51,7 @@ async def render(asked: Request) -> Answer:
     from towline.oci.charts import ChartCache
     from towline.oci.outbound import AddressPolicy
     from towline.render.cache import RenderCache
+    from towline.render.gotemplate.engine import SHARED_UNITS
     from towline.store.blobs import Blobs
     from towline.store.sealed import load_key
 
@@ -92,6 +93,8 @@ async def render(asked: Request) -> Answer:
     finally:
         await mirrors.close()
         blobs.close()
+    if any(outcome is not None and outcome.result.decrypted for outcome in rendered.outcomes):
+        SHARED_UNITS.skip()
     return Answer(rendered, time.perf_counter() - began)
 
 

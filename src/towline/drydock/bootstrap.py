@@ -19,6 +19,7 @@ _NAMESPACES = GroupResource("", "namespaces")
 _SERVICES = GroupResource("", "services")
 _CONFIG_MAPS = GroupResource("", "configmaps")
 _STORAGE_CLASSES = GroupResource("storage.k8s.io", "storageclasses")
+_SERVICE_CIDRS = GroupResource("networking.k8s.io", "servicecidrs")
 _ENDPOINTS = GroupResource("", "endpoints")
 _SLICES = GroupResource("discovery.k8s.io", "endpointslices")
 _LABELS = {"component": "apiserver", "provider": "kubernetes"}
@@ -44,13 +45,16 @@ async def ensure_defaults(
         "clusterIP": plan.api_address,
         "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": port}],
     }
+    await _ensure_service_range(registry, plan.cidr)
     await _free_changed_address(registry, plan.api_address)
     await _ensure(registry, _SERVICES, service)
     root = _object("v1", "ConfigMap", "kube-system", ROOT_CA)
     root["data"] = {"ca.crt": ca}
     await _ensure(registry, _CONFIG_MAPS, root)
     address = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104  # compared only
-    endpoints = _object("v1", "Endpoints", "default", "kubernetes")
+    # Its slice is made here too: without the label it would be mirrored into another one.
+    unmirrored = {"endpointslice.kubernetes.io/skip-mirror": "true"}
+    endpoints = _object("v1", "Endpoints", "default", "kubernetes", labels=unmirrored)
     endpoints["subsets"] = [
         {
             "addresses": [{"ip": address}],
@@ -83,6 +87,18 @@ async def _ensure_storage_class(registry: Registry) -> None:
     await _ensure(registry, _STORAGE_CLASSES, standard)
 
 
+async def _ensure_service_range(registry: Registry, cidr: str) -> None:
+    """Says where cluster IPs come from; a range cannot change, a moved one is made again."""
+    live = registry.get(_SERVICE_CIDRS, "", "kubernetes")
+    if live is not None:
+        if live["spec"].get("cidrs") == [cidr]:
+            return
+        await registry.delete(_SERVICE_CIDRS, "", "kubernetes")
+    wanted = _object("networking.k8s.io/v1", "ServiceCIDR", "", "kubernetes")
+    wanted["spec"] = {"cidrs": [cidr]}
+    await _ensure(registry, _SERVICE_CIDRS, wanted)
+
+
 async def _free_changed_address(registry: Registry, address: str) -> None:
     """Removes the API server's service when the address space moved: addresses cannot change."""
     live = registry.get(_SERVICES, "default", "kubernetes")
@@ -110,6 +126,8 @@ async def _ensure(registry: Registry, resource: GroupResource, wanted: Obj) -> N
             raise
 
     def correct(live: Obj) -> None:
+        if labels := meta.get("labels"):
+            live["metadata"]["labels"] = {**(live["metadata"].get("labels") or {}), **labels}
         for name, value in wanted.items():
             if name not in ("apiVersion", "kind", "metadata"):
                 live[name] = value

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from towline.argo.names import COMPARE_OPTIONS, IGNORE_HEALTHCHECK
+from towline.argo.names import APPLICATION, COMPARE_OPTIONS, IGNORE_HEALTHCHECK
 from towline.argo.status import Condition, ConditionType, HealthCode, SyncCode
 from towline.gitops.health import Health, combine
 from towline.gitops.hooks import is_hook, is_ignored, is_skipped
@@ -114,18 +114,23 @@ def compare(targets: TargetSet, live: Iterable[LiveObject], world: World) -> Com
 
 
 def application_health(
-    pairs: Iterable[Pair], health: Callable[[LiveObject], Health | None]
+    pairs: Iterable[Pair],
+    health: Callable[[LiveObject], Health | None],
+    itself: ObjectKey | None = None,
 ) -> Health:
     """Health of the application: the worst of its live objects that have a rule.
 
     Args:
         pairs: The comparison.
         health: Health of one live object.
+        itself: The application, which may be among its own objects.
     """
     counted = [
         pair
         for pair in pairs
         if not pair.hook
+        and not is_ignored(pair.annotations)
+        and pair.key != itself
         and (pair.target is not None or pair.ours)
         and not is_skipped(pair.annotations)
         and pair.annotations.get(IGNORE_HEALTHCHECK) != "true"
@@ -133,7 +138,13 @@ def application_health(
     if counted and all(pair.live is None for pair in counted):
         return Health(HealthCode.MISSING)
     judged = [(p.key, verdict) for p in counted if p.live and (verdict := health(p.live))]
-    return combine(judged)
+    return combine((key, verdict) for key, verdict in judged if not _unsaid(key, verdict))
+
+
+def _unsaid(key: ObjectKey, health: Health) -> bool:
+    """Whether a child application has not said anything yet."""
+    child = (key.group, key.kind) == APPLICATION.group_kind
+    return child and health.status in {HealthCode.MISSING, HealthCode.UNKNOWN}
 
 
 def has_say(annotations: Mapping[str, str]) -> bool:

@@ -158,14 +158,15 @@ def _whole(text: str, problems: list[Problem]) -> dict[str, _Entry]:
     if not text.strip():
         return {}
     try:
-        found = load_first(text, file=PREFIX).value
-        if not isinstance(found, dict):
-            raise InputError("must be a map of kinds", file=PREFIX)
+        found = _yaml(PREFIX, text)
     except InputError as error:
         problems.append(Problem(PREFIX, str(error)))
         return {}
+    if found is not None and not isinstance(found, dict):
+        problems.append(Problem(PREFIX, "must be a map of kinds"))
+        return {}
     entries: dict[str, _Entry] = {}
-    for kind, settings in found.items():
+    for kind, settings in (found or {}).items():
         place = f"{PREFIX}[{kind}]"
         if not isinstance(settings, dict):
             problems.append(Problem(place, "must be a map"))
@@ -218,13 +219,13 @@ class _IgnoredYaml(msgspec.Struct):
     managers: tuple[str, ...] | None = msgspec.field(default=None, name="managedFieldsManagers")
 
 
-def _script(open_libs: bool, name: str, text: Any) -> Script:  # noqa: FBT001
+def _script(open_libs: bool, name: str, text: Any) -> Script:
     if not isinstance(text, str):
         raise InputError("must be a text", field=name)
     return Script(text, "health.lua", open_libs)
 
 
-def _actions(open_libs: bool, name: str, value: Any) -> ScriptedActions:  # noqa: FBT001
+def _actions(open_libs: bool, name: str, value: Any) -> ScriptedActions:
     found = msgspec.convert(_structured(name, value), _ActionsYaml)
     return ScriptedActions(
         discovery=Script(found.discovery, "discovery.lua", open_libs),
@@ -250,7 +251,12 @@ def _known_types(name: str, value: Any) -> tuple[KnownTypeField, ...]:
 
 def _structured(name: str, value: Any) -> Any:
     """Both forms put YAML into a text; the map may also hold it directly."""
-    return load_first(value, file=name).value if isinstance(value, str) else value
+    return _yaml(name, value) if isinstance(value, str) else value
+
+
+def _yaml(name: str, text: str) -> Any:
+    document = load_first(text, file=name)
+    return None if document is None else document.value
 
 
 def _unescaped(kind: str) -> str:

@@ -24,7 +24,7 @@ from towline.errors import TowlineError
 from towline.gitops.ignore import IgnorePolicy, Removal, without_managed, without_pointers
 from towline.gitops.known_types import NOTHING_CONFIGURED, KnownTypes
 from towline.gitops.live import LiveObject
-from towline.gitops.normalize import members, normalize
+from towline.gitops.normalize import members, normalize, reduced
 from towline.gitops.options import annotation_options
 from towline.gitops.server_side_diff import without_foreign_changes
 from towline.gitops.targets import Target
@@ -189,6 +189,14 @@ def prepare(
     )
 
 
+def submitted(target: Target, rules: DiffRules, schemas: Schemas) -> Obj:
+    """What a server is asked to apply in a dry run: the target as its type holds it."""
+    plain = normalize(
+        target.object, target.gvk, ignore_aggregated_roles=rules.ignore_aggregated_roles
+    )
+    return plain if schemas(target.gvk) is None else without_nulls(plain)
+
+
 def conclude(
     target: Target, sides: Sides, documents: Sequence[Obj], rules: DiffRules, schemas: Schemas
 ) -> Prediction:
@@ -277,8 +285,7 @@ def _three_way(
     if schema is not None:
         patch = create_three_way_strategic(before, wanted, current, schema)
         return apply_strategic_patch(current, patch, schema)
-    reduced: Obj = _reduced(current, before)
-    patch = three_way_merge(before, wanted, reduced)
+    patch = three_way_merge(before, wanted, reduced(current, before))
     merged: Obj = apply_merge_patch(current, patch)
     return merged
 
@@ -299,20 +306,13 @@ def _without_namespace(obj: Obj) -> Obj:
     return {**obj, "metadata": meta}
 
 
-def _reduced(value: Any, pattern: Any) -> Any:
-    """The value without members that the pattern does not have, recursively."""
-    if isinstance(value, dict) and isinstance(pattern, dict):
-        return {k: _reduced(v, pattern[k]) for k, v in value.items() if k in pattern}
-    return value
-
-
 def _reduced_claims(current: Obj, original: Obj) -> Obj:
     claims = members(current.get("spec")).get("volumeClaimTemplates")
     pattern = members(original.get("spec")).get("volumeClaimTemplates")
-    if not isinstance(claims, list) or not isinstance(pattern, list) or len(claims) != len(pattern):
+    if not isinstance(claims, list) or not isinstance(pattern, list):
         return current
-    reduced = [_reduced(claim, was) for claim, was in zip(claims, pattern, strict=True)]
-    return {**current, "spec": {**current["spec"], "volumeClaimTemplates": reduced}}
+    spec = {**current["spec"], "volumeClaimTemplates": reduced(claims, pattern)}
+    return {**current, "spec": spec}
 
 
 def _canonical(value: Obj) -> bytes:

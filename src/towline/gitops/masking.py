@@ -63,20 +63,25 @@ def mask_all(
     Secrets inside other objects (lists, templates) are masked each for itself.
     """
     given = list(objects)
-    if not any(_is_secret(obj) for obj in given):
-        return [_without_nested(obj, annotations) for obj in given]
-    plain = [None if obj is None else with_data(_plain(obj)) for obj in given]
+    secrets = iter(_together([obj for obj in given if obj and _is_secret(obj)], annotations))
+    return [
+        next(secrets) if _is_secret(obj) else _without_nested(obj, annotations) for obj in given
+    ]
+
+
+def _together(secrets: list[Obj], annotations: Collection[str]) -> list[Obj]:
+    """Masks forms of one Secret."""
+    plain = [with_data(_plain(obj)) for obj in secrets]
     records = [_record(obj, annotations) for obj in plain]
-    forms = [form for form in [*plain, *records] if isinstance(form, dict)]
+    forms = [*plain, *(record for record in records if isinstance(record, dict))]
     for path, names in ((("data",), None), (_NOTES, annotations)):
         masks = _Masks(forms, path)
         forms = [_hidden(form, path, names, masks) for form in forms]
-    rest = iter(forms)
-    shown = [None if obj is None else next(rest) for obj in plain]
+    rest = iter(forms[len(plain) :])
     noted = [next(rest) if isinstance(record, dict) else record for record in records]
     return [
-        obj if obj is None or record is None else _with_record(obj, record)
-        for obj, record in zip(shown, noted, strict=True)
+        obj if record is None else _with_record(obj, record)
+        for obj, record in zip(forms, noted, strict=False)
     ]
 
 
@@ -133,9 +138,9 @@ def _plain(obj: Obj) -> Obj:
     return {name: MASK if name in odd else value for name, value in obj.items()}
 
 
-def _record(obj: Obj | None, annotations: Collection[str]) -> Obj | str | None:
+def _record(obj: Obj, annotations: Collection[str]) -> Obj | str | None:
     """What was applied last: the object, a mask when it is unreadable, None when there is none."""
-    text = _at(obj or {}, _NOTES).get(LAST_APPLIED)
+    text = _at(obj, _NOTES).get(LAST_APPLIED)
     if text is None:
         return None
     if LAST_APPLIED in annotations or not isinstance(text, str):

@@ -34,9 +34,25 @@ def normalize(obj: Obj, gvk: GroupVersionKind, *, ignore_aggregated_roles: bool 
     elif (gvk.group, gvk.kind) == ("", "Endpoints"):
         plain = _endpoints(plain)
     try:
-        return normalize_builtin(gvk, plain)
+        typed = normalize_builtin(gvk, plain)
     except InputError:
         return plain  # what does not decode is compared as it is written; the server will refuse it
+    # A type writes some fields always, with their zero value; nobody has asked for those.
+    found: Obj = reduced(typed, plain)
+    return found
+
+
+def reduced(value: Any, pattern: Any) -> Any:
+    """The value without members that the pattern does not have, recursively.
+
+    Lists are gone through by position; items beyond the pattern's end stay.
+    """
+    if isinstance(value, dict) and isinstance(pattern, dict):
+        return {k: reduced(v, pattern[k]) for k, v in value.items() if k in pattern}
+    if isinstance(value, list) and isinstance(pattern, list):
+        cut = [reduced(item, other) for item, other in zip(value, pattern, strict=False)]
+        return [*cut, *value[len(cut) :]]
+    return value
 
 
 def members(value: Any) -> Obj:

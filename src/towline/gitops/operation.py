@@ -89,12 +89,27 @@ def retry_due_in(state: dict[str, Any], retry: Retry, now: dt.datetime) -> float
     return max(0.0, retry_delay(retry, count) - passed)
 
 
+def asked_revisions(state: dict[str, Any]) -> tuple[str, ...]:
+    """The revisions that the operation names itself; none when the sources' own count."""
+    sync = (state.get("operation") or {}).get("sync") or {}
+    found = sync.get("revisions") or ([sync["revision"]] if sync.get("revision") else ())
+    return tuple(map(str, found))
+
+
 def resumed(state: dict[str, Any], retry: Retry) -> dict[str, Any]:
-    """The state when the next attempt begins: results are cleared, the revision is kept."""
+    """The state when the next attempt begins: results are cleared.
+
+    The revision is kept, unless the policy wants the latest at each attempt.
+    """
     kept = {k: v for k, v in state.items() if k not in {"finishedAt", "syncResult"}}
     latest = " with latest revisions" if retry.refresh else ""
     kept["message"] = f"Retrying operation{latest}. Attempt #{state.get('retryCount') or 1}"
     pinned = pinned_of(state.get("syncResult") or {})
-    if not retry.refresh and pinned is not None:
+    if retry.refresh:
+        operation = kept.get("operation") or {}
+        sync = operation.get("sync") or {}
+        asked = {k: v for k, v in sync.items() if k not in {"revision", "revisions"}}
+        kept["operation"] = {**operation, "sync": asked}
+    elif pinned is not None:
         kept["syncResult"] = pinned.entry()
     return kept

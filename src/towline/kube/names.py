@@ -6,6 +6,7 @@ the value is fine. Pure; random suffixes take their generator from the caller.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Protocol
 
@@ -83,6 +84,16 @@ def path_segment_problems(value: str) -> list[str]:
     if value in {".", ".."}:
         return [f"may not be '{value}'"]
     return [f"may not contain '{mark}'" for mark in "/%" if mark in value]
+
+
+def address_problems(value: str) -> list[str]:
+    """Checks a name that has to be an IP address as it is usually written (IPAddresses)."""
+    try:
+        # A zone belongs to a machine, not to the address.
+        usual = str(ipaddress.ip_address(value.replace("%", "/")))
+    except ValueError:
+        return ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"]
+    return [] if value == usual else [f'must be in canonical form ("{usual}")']
 
 
 def label_key_problems(value: str) -> list[str]:

@@ -35,6 +35,7 @@ _log = logging.getLogger("towline.workers")
 _WORKER: Final = (sys.executable, "-m", "towline.workers.jq_worker")
 _GRACE: Final = Grace(interrupt=0.0, terminate=0.1)
 _REMEMBERED: Final = 1024
+_TRIES: Final = 3
 
 
 class JqLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +92,7 @@ class JqPool:
         self, documents: Sequence[Obj], removals: Sequence[Removal], owner: str
     ) -> list[Obj]:
         """See `PathRemover.remove`."""
+        tries = 0
         async with self._alone(owner):
             while True:
                 todo = tuple(item for item in removals if not self._is_left_out(item))
@@ -98,6 +100,10 @@ class JqPool:
                     return without_pointers(documents, todo)
                 try:
                     return await self._attempt(documents, todo, owner)
+                except _GoneError:
+                    tries += 1
+                    if tries == _TRIES:
+                        raise
                 except _EndlessError as error:
                     self._leave_out(error.expression)
                     _log.warning(
@@ -197,6 +203,10 @@ class JqPool:
         return (self._monotonic or asyncio.get_running_loop().time)()
 
 
+class _GoneError(LimitError):
+    """A worker ended before it began with an expression; a new one may do better."""
+
+
 class _EndlessError(LimitError):
     """An expression took more than it may."""
 
@@ -256,7 +266,7 @@ class _JqWorker:
 
     def _stopped(self, reason: str) -> LimitError:
         if not self._expression:
-            return LimitError("a jq worker ended before it began")
+            return _GoneError("a jq worker ended before it began")
         return _EndlessError(self._expression, reason)
 
     def _take(self, chunk: bytes) -> None:

@@ -53,11 +53,11 @@ def open_templates(folder: Path, *, limit: int = _LIMIT) -> TemplateFiles | None
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         key = folder / "key"
         if not _is_ours(folder) or (key.exists() and not _is_ours(key)):
-            _log.warning("compiled templates are not kept: not ours alone folder=%s", folder)
+            _log.info("compiled templates are not kept: not ours alone folder=%s", folder)
             return None
         return TemplateFiles(Blobs(folder / "units", load_key(key), limit=limit))
     except (OSError, SettingsError) as error:
-        _log.warning("compiled templates are not kept error=%s", error)
+        _log.info("compiled templates are not kept error=%s", error)
         return None
 
 

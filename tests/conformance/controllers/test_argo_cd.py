@@ -202,9 +202,11 @@ def test_argo_cd_syncs_heals_prunes_and_deletes(argo: Argo, tmp_path: Path) -> N
     )
     objects = argo.objects
     objects.create(APPLICATIONS, _application("plain", repository.url))
-    objects.create(
-        APPLICATIONS, _application("server-side", repository.url, "ServerSideApply=true")
-    )
+    second_way = _application("server-side", repository.url, "ServerSideApply=true")
+    second_way["metadata"]["annotations"] = {
+        "argocd.argoproj.io/compare-options": "ServerSideDiff=true"
+    }
+    objects.create(APPLICATIONS, second_way)
     for name in ("plain", "server-side"):
         found = _in_sync(objects, name, first)
         kinds = sorted(one["kind"] for one in found["status"]["resources"] if not one.get("hook"))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import http.server
 import io
 import tarfile
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
@@ -89,6 +87,7 @@ class Source:
 
 
 def _deployment(image: str) -> dict[str, Any]:
+    """Of no pods, so that it is healthy without a node."""
     labels = {"app": "web"}
     container = {"name": "web", "image": image, "resources": {"requests": {"cpu": "10m"}}}
     return {
@@ -96,7 +95,7 @@ def _deployment(image: str) -> dict[str, Any]:
         "kind": "Deployment",
         "metadata": {"name": "web", "namespace": "shop"},
         "spec": {
-            "replicas": 1,
+            "replicas": 0,
             "selector": {"matchLabels": labels},
             "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
         },
@@ -111,13 +110,63 @@ CONFIGURATION = {
     "data": {"colour": "${colour}"},
 }
 
+GADGETS = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "gadgets.shop.example.com"},
+    "spec": {
+        "group": "shop.example.com",
+        "scope": "Namespaced",
+        "names": {"plural": "gadgets", "singular": "gadget", "kind": "Gadget"},
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {
+                    "openAPIV3Schema": {
+                        "type": "object",
+                        "properties": {
+                            "spec": {"type": "object", "properties": {"size": {"type": "integer"}}}
+                        },
+                    }
+                },
+            }
+        ],
+    },
+}
+GADGET = {
+    "apiVersion": "shop.example.com/v1",
+    "kind": "Gadget",
+    "metadata": {"name": "first"},
+    "spec": {"size": 1},
+}
 
-@contextlib.contextmanager
-def _flux(
-    plane: ControlPlane, folder: Path
-) -> Iterator[tuple[Objects, Source, Callable[[], list[dict[str, Any]]]]]:
-    """kustomize-controller at work, on one Kustomization of one source."""
-    binary = program("kustomize-controller")
+
+def _job(version: str) -> dict[str, Any]:
+    """Suspended, so that it needs no node."""
+    container = {"name": "migrate", "image": f"migrate:{version}"}
+    pod = {"restartPolicy": "Never", "containers": [container]}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "migrate"},
+        "spec": {"suspend": True, "backoffLimit": 1, "template": {"spec": pod}},
+    }
+
+
+class Flux(NamedTuple):
+    """A running kustomize-controller, what it says, and the source of its Kustomizations."""
+
+    objects: Objects
+    source: Source
+    log: Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def flux(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flux]:
+    """kustomize-controller at work."""
+    binary, folder = program("kustomize-controller"), tmp_path_factory.mktemp("flux")
     objects = Objects(plane.client)
     objects.define(sorted(binary.parent.glob("crds/flux/*.yaml")))
     objects.create("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
@@ -142,62 +191,138 @@ def _flux(
             plane.kubeconfig,
             RUNTIME_NAMESPACE=NAMESPACE,
         ) as log:
-            yield objects, source, log
+            yield Flux(objects, source, log)
     finally:
         source.close()
 
 
+def _kustomization(name: str, **spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
+        "kind": "Kustomization",
+        "metadata": {"name": name},
+        "spec": {
+            "interval": "1h",
+            "retryInterval": "1s",
+            "prune": True,
+            "path": "./",
+            "sourceRef": {"kind": "GitRepository", "name": "shop"},
+            "deletionPolicy": "WaitForTermination",
+            **spec,
+        },
+    }
+
+
+def _ready(objects: Objects, name: str) -> dict[str, Any]:
+    return objects.until(f"{KUSTOMIZATIONS}/{name}", lambda one: has_condition(one, "Ready"))
+
+
 @pytest.mark.timeout(300)
-def test_kustomize_controller_applies_corrects_prunes_and_deletes(
-    plane: ControlPlane, tmp_path: Path
+def test_kustomize_controller_applies_corrects_prunes_and_deletes(flux: Flux) -> None:
+    objects, source = flux.objects, flux.source
+    source.publish("one", {"shop.yaml": [SHOP, _deployment("web:1"), CONFIGURATION]})
+    substitute = {"substitute": {"colour": "green"}}
+    objects.create(KUSTOMIZATIONS, _kustomization("shop", wait=True, postBuild=substitute))
+    found = _ready(objects, "shop")
+    assert sorted(one["id"] for one in found["status"]["inventory"]["entries"]) == [
+        "_shop__Namespace",
+        "shop_settings__ConfigMap",
+        "shop_web_apps_Deployment",
+    ]
+    assert _data(objects) == {"colour": "green"}
+
+    objects.patch(SETTINGS, {"data": {"colour": "red", "other": "kept"}})
+    _ask(objects, "again")
+    assert _data(objects) == {"colour": "green", "other": "kept"}
+
+    source.publish("two", {"shop.yaml": [SHOP, _deployment("web:2")]})
+    objects.until(WEB, lambda one: _image(one) == "web:2")
+    objects.until_gone(SETTINGS)
+
+    before = _generation(objects, WEB)
+    _ask(objects, "once more")
+    assert _generation(objects, WEB) == before
+
+    objects.delete(f"{KUSTOMIZATIONS}/shop")
+    objects.until_gone(f"{KUSTOMIZATIONS}/shop")
+    objects.until_gone("/api/v1/namespaces/shop")
+    assert problems(flux.log()) == []
+    assert _events(objects) >= {"ReconciliationSucceeded", "Progressing"}
+
+
+@pytest.mark.timeout(300)
+def test_kustomize_controller_acts_as_an_account_and_replaces_what_is_immutable(
+    flux: Flux,
 ) -> None:
-    with _flux(plane, tmp_path) as (objects, source, log):
-        source.publish("one", {"shop.yaml": [SHOP, _deployment("web:1"), CONFIGURATION]})
-        objects.create(
-            KUSTOMIZATIONS,
-            {
-                "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
-                "kind": "Kustomization",
-                "metadata": {"name": "shop"},
-                "spec": {
-                    "interval": "1h",
-                    "prune": True,
-                    "path": "./",
-                    "sourceRef": {"kind": "GitRepository", "name": "shop"},
-                    "postBuild": {"substitute": {"colour": "green"}},
-                    "deletionPolicy": "WaitForTermination",
-                },
-            },
-        )
-        found = objects.until(f"{KUSTOMIZATIONS}/shop", lambda one: has_condition(one, "Ready"))
-        assert sorted(one["id"] for one in found["status"]["inventory"]["entries"]) == [
-            "_shop__Namespace",
-            "shop_settings__ConfigMap",
-            "shop_web_apps_Deployment",
-        ]
-        assert objects.get(SETTINGS)["data"] == {"colour": "green"}  # type: ignore[index]
+    objects, source = flux.objects, flux.source
+    _account(objects, "deployer")
+    source.publish("three", {"job.yaml": [_job("1")], "kinds.yaml": [GADGETS, GADGET]})
+    objects.create(
+        KUSTOMIZATIONS,
+        _kustomization("work", serviceAccountName="deployer", targetNamespace=NAMESPACE),
+    )
+    denied = objects.until(
+        f"{KUSTOMIZATIONS}/work", lambda one: has_condition(one, "Ready", "False")
+    )
+    user = f"system:serviceaccount:{NAMESPACE}:deployer"
+    assert f'User "{user}" cannot patch resource' in _message(denied)
 
-        objects.patch(SETTINGS, {"data": {"colour": "red"}})
-        _ask(objects, "again")
-        objects.until(SETTINGS, lambda one: one["data"] == {"colour": "green"})
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": "deployer"},
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "ClusterRole",
+            "name": "cluster-admin",
+        },
+        "subjects": [{"kind": "ServiceAccount", "name": "deployer", "namespace": NAMESPACE}],
+    }
+    objects.create("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", binding)
+    _ready(objects, "work")
+    gadgets = f"/apis/shop.example.com/v1/namespaces/{NAMESPACE}/gadgets"
+    assert objects.get(f"{gadgets}/first") is not None
 
-        source.publish("two", {"shop.yaml": [SHOP, _deployment("web:2")]})
-        objects.until(WEB, lambda one: _image(one) == "web:2")
-        objects.until_gone(SETTINGS)
+    source.publish("four", {"job.yaml": [_job("2")], "kinds.yaml": [GADGETS, GADGET]})
+    refused = objects.until(
+        f"{KUSTOMIZATIONS}/work", lambda one: has_condition(one, "Ready", "False")
+    )
+    assert "field is immutable" in _message(refused)
+    objects.patch(f"{KUSTOMIZATIONS}/work", {"spec": {"force": True}})
+    _ready(objects, "work")
+    job = f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs/migrate"
+    objects.until(job, lambda one: _image(one) == "migrate:2")
 
-        untouched = objects.get(WEB)
-        _ask(objects, "once more")
-        assert objects.get(WEB)["metadata"]["generation"] == untouched["metadata"]["generation"]  # type: ignore[index]
-
-        objects.delete(f"{KUSTOMIZATIONS}/shop")
-        objects.until_gone(f"{KUSTOMIZATIONS}/shop")
-        objects.until_gone("/api/v1/namespaces/shop")
-        assert problems(log()) == []
-        assert _events(objects) >= {"ReconciliationSucceeded", "Progressing"}
+    objects.delete(f"{KUSTOMIZATIONS}/work")
+    objects.until_gone(f"{KUSTOMIZATIONS}/work")
+    objects.until_gone(job)
 
 
-def _image(deployment: dict[str, Any]) -> str:
-    image: str = deployment["spec"]["template"]["spec"]["containers"][0]["image"]
+def _account(objects: Objects, name: str) -> None:
+    objects.create(f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts", {"metadata": {"name": name}})
+
+
+def _message(found: dict[str, Any]) -> str:
+    return next(
+        str(one["message"]) for one in found["status"]["conditions"] if one["type"] == "Ready"
+    )
+
+
+def _data(objects: Objects) -> dict[str, str]:
+    found = objects.get(SETTINGS)
+    assert found is not None
+    data: dict[str, str] = found["data"]
+    return data
+
+
+def _generation(objects: Objects, path: str) -> int:
+    found = objects.get(path)
+    assert found is not None
+    return int(found["metadata"]["generation"])
+
+
+def _image(workload: dict[str, Any]) -> str:
+    image: str = workload["spec"]["template"]["spec"]["containers"][0]["image"]
     return image
 
 

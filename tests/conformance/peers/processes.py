@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from peers.client import Client
 
 SERVICE_CIDR = "10.96.0.0/16"
+SERVICE_ADDRESS = "10.96.0.1"
 _TOKEN = "conformance-token"
 _START_SECONDS = 120.0
 
@@ -29,8 +30,7 @@ def drydock(folder: Path) -> Iterator[Client]:
         RuntimeError: It does not start.
     """
     argv = [sys.executable, "-m", "peers.drydock_api", str(folder), SERVICE_CIDR]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
-    with running_process(argv, folder / "log", environment) as process:
+    with running_process(argv, folder / "log", python_environment()) as process:
         assert process.stdout is not None
         line = process.stdout.readline().split()
         if len(line) != 2:
@@ -41,12 +41,13 @@ def drydock(folder: Path) -> Iterator[Client]:
 
 
 @contextlib.contextmanager
-def kube_apiserver(programs: Path, folder: Path) -> Iterator[Client]:
+def kube_apiserver(programs: Path, folder: Path, more: Sequence[str] = ()) -> Iterator[Client]:
     """etcd and kube-apiserver.
 
     Args:
         programs: Folder that holds both programs.
         folder: For state, keys and logs.
+        more: Further options of kube-apiserver, which win over those that are given anyway.
 
     Raises:
         RuntimeError: They do not start.
@@ -61,7 +62,7 @@ def kube_apiserver(programs: Path, folder: Path) -> Iterator[Client]:
         *("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer),
         *("--initial-cluster", f"default={peer}"),
     ]
-    argv = [str(programs / "kube-apiserver"), *_flags(folder, etcd, ports[2])]
+    argv = [str(programs / "kube-apiserver"), *_flags(folder, etcd, ports[2]), *more]
     with (
         running_process(etcd_argv, folder / "etcd.log") as store,
         running_process(argv, folder / "kube-apiserver.log") as server,
@@ -129,6 +130,11 @@ def running_process(
             process.wait()
         if process.stdout is not None:
             process.stdout.close()
+
+
+def python_environment() -> dict[str, str]:
+    """For a Python process that runs a module of this package."""
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
 
 
 def _free_ports(count: int) -> list[int]:

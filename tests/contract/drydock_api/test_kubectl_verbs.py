@@ -154,6 +154,11 @@ def test_tables_describe_and_explain(kubectl: Any, space: str) -> None:
     assert "RollingUpdateStrategy" in kubectl("describe", "deploy", "web")
     assert "maxSurge" in kubectl("explain", "deployment.spec.strategy.rollingUpdate")
     assert "deployments" in kubectl("api-resources", "--api-group=apps", "-o", "name")
+    assert "Server Version: v1." in kubectl("version")
+
+
+@pytest.mark.drydock_only("the version says who it is")
+def test_the_version_names_drydock(kubectl: Any) -> None:
     assert "+drydock" in kubectl("version")
 
 

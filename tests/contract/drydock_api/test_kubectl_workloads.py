@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -59,18 +58,8 @@ spec: {containers: [{name: c, image: "example/app:1", resources: {requests: {cpu
 
 
 @pytest.fixture(scope="module")
-def simulated(make_server: Any) -> Iterator[Any]:
-    """A server with two nodes that pretend."""
-    server = make_server("--node", "simulated", "--nodes", "2")
-    server.start()
-    yield server
-    if server.process is not None:
-        server.stop()
-
-
-@pytest.fixture(scope="module")
-def kubectl(simulated: Any, make_kubectl: Any) -> Any:
-    run = make_kubectl(simulated)
+def kubectl(make_server: Any, make_kubectl: Any) -> Any:
+    run = make_kubectl(make_server(nodes=2))
     run("create", "namespace", SPACE)
     run("config", "set-context", "--current", f"--namespace={SPACE}")
     run("apply", "-f", "-", text=SETS)

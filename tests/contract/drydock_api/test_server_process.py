@@ -17,6 +17,7 @@ import pytest
 
 pytestmark = [
     pytest.mark.asyncio,
+    pytest.mark.drydock_only("its process, its folder, its memory"),
     # The test client's connections die with the server; how it cleans them up is not the matter.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]

@@ -145,7 +145,9 @@ class Engine:
         return await self.client.get(APPLICATION, "argocd", name) or {}
 
     async def sync(self, name: str, **sync: Any) -> None:
-        operation = {"initiatedBy": {"username": "tester"}, "sync": sync}
+        await self.operate(name, {"initiatedBy": {"username": "tester"}, "sync": sync})
+
+    async def operate(self, name: str, operation: Obj) -> None:
         patch = {"operation": operation}
         await self.client.patch(APPLICATION, "argocd", name, patch, manager="test")
 

@@ -11,7 +11,7 @@ from towline.argo.names import APPLICATION
 from towline.kube.refs import GroupVersionKind, ObjectKey
 
 APP = ObjectKey("argoproj.io", "Application", "argocd", "story")
-JOB = GroupVersionKind("batch", "v1", "Job")
+CLAIM = GroupVersionKind("", "v1", "PersistentVolumeClaim")
 AUTOMATED = {"automated": {"prune": True}}
 ALL = [
     "resources-finalizer.argocd.argoproj.io",
@@ -53,9 +53,11 @@ async def test_hooks_run_before_and_after_the_objects_go_and_are_cleaned_up(engi
     await engine.until_app("story", lambda s: (s.get("sync") or {}).get("status") == "Synced")
     order: list[tuple[str, str]] = []
     leave = engine.cache.subscribe(
-        lambda type_, new, _: order.append((type_, new.key.name))
-        if type_ != "MODIFIED" and new.key.kind in {"Job", "ConfigMap"}
-        else None
+        lambda type_, new, _: (
+            order.append((type_, new.key.name))
+            if type_ != "MODIFIED" and new.key.kind in {"Job", "ConfigMap"}
+            else None
+        )
     )
     await engine.client.delete(APPLICATION, "argocd", "story")
     await engine.until(APP, lambda o: o is None, 30)
@@ -73,39 +75,45 @@ async def test_finalizers_go_with_the_hooks_that_need_them(engine: Any) -> None:
     before = hook("PreDelete", "name: before", "HookSucceeded")
     engine.push({"a.yaml": ONE, "b.yaml": before})
     await engine.create_app("story", {"syncPolicy": AUTOMATED}, finalizers=["example.org/mine"])
-    await engine.until(APP, lambda o: o["metadata"]["finalizers"] == ["example.org/mine", *ALL[1:3]])
+    await engine.until(
+        APP, lambda o: o["metadata"]["finalizers"] == ["example.org/mine", *ALL[1:3]]
+    )
     engine.push({"b.yaml": None})
     await engine.until(APP, lambda o: o["metadata"]["finalizers"] == ["example.org/mine"])
 
 
 @pytest.mark.asyncio
 async def test_a_failed_hook_is_told_and_tried_again(engine: Any) -> None:
-    engine.push({"a.yaml": ONE + "---\n" + hook("PreDelete", "name: before", "HookSucceeded")})
+    notes = "{argocd.argoproj.io/hook: PreDelete}"
+    claim = (
+        "apiVersion: v1\nkind: PersistentVolumeClaim\n"
+        f"metadata: {{name: before, annotations: {notes}}}\nspec: {{accessModes: [ReadWriteOnce],"
+        " storageClassName: none, resources: {requests: {storage: 1Mi}}}\n"
+    )
+    engine.push({"a.yaml": f"{ONE}---\n{claim}"})
     await engine.create_app("story", {"syncPolicy": AUTOMATED}, finalizers=ALL[:1])
     await engine.until(APP, lambda o: o["metadata"].get("finalizers") == ALL[:3])
-    key = ObjectKey("batch", "Job", "story", "before")
-    failed: list[str] = []
-    queue: asyncio.Queue[str] = asyncio.Queue()
+    key = ObjectKey("", "PersistentVolumeClaim", "story", "before")
+    created: asyncio.Queue[str] = asyncio.Queue()
     leave = engine.cache.subscribe(
-        lambda type_, new, _: queue.put_nowait(new.uid)
-        if type_ == "ADDED" and new.key == key
-        else None
+        lambda type_, new, _: (
+            created.put_nowait(new.uid) if type_ == "ADDED" and new.key == key else None
+        )
     )
+
+    async def ends(phase: str) -> str:
+        uid = await asyncio.wait_for(created.get(), 20)
+        patch = {"metadata": {"uid": uid}, "status": {"phase": phase}}
+        where = {"manager": "test", "subresource": "status"}
+        await engine.client.patch(CLAIM, "story", "before", patch, **where)
+        return uid
+
     await engine.client.delete(APPLICATION, "argocd", "story")
-    failed.append(await asyncio.wait_for(queue.get(), 10))
-    condition = {"type": "Failed", "status": "True", "reason": "Tried", "message": "no luck"}
-    await engine.client.patch(
-        JOB,
-        "story",
-        "before",
-        {"metadata": {"uid": failed[0]}, "status": {"conditions": [condition]}},
-        manager="test",
-        subresource="status",
-    )
+    first = await ends("Lost")
     told = await engine.until_app("story", lambda s: bool(s.get("conditions")))
     (said,) = told["status"]["conditions"]
     text = "PreDelete hook(s) failed: story/before"
     assert (said["type"], said["message"]) == ("DeletionError", text)
-    assert await asyncio.wait_for(queue.get(), 20) not in failed
+    assert await ends("Bound") != first
     leave()
     await engine.until(APP, lambda o: o is None, 20)

@@ -195,8 +195,7 @@ async def test_a_manual_application_waits_for_its_operation(engine: Any) -> None
 BROKEN = {
     "yaml": (
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: one\n",
-        'Failed to unmarshal "a.yaml": failed to unmarshal manifest: error converting YAML to JSON:'
-        " yaml: line 3",
+        "failed to unmarshal manifest: error converting YAML to JSON: yaml: line 3",
     ),
     "field": ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: 5}\n", "line 1: metadata.name"),
     "shape": (deployment().replace("containers:", "containers: x #"), ""),

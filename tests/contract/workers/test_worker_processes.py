@@ -154,3 +154,53 @@ def test_s62_a_worker_has_no_network() -> None:
     if done.returncode == 3:
         pytest.skip("the kernel gives no network namespace to this user")
     assert "Network is unreachable" in done.stderr
+
+
+CHART = {
+    "app/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n",
+    "app/templates/a.yaml": config("{{ .Release.Name }}"),
+    "app/templates/_x.tpl": '{{ define "x" }}x{{ end }}',
+}
+
+
+async def templates_in(folder: Path, *, but: dict[Path, bytes] | None = None) -> dict[Path, bytes]:
+    """The stored templates, as soon as there are two and none is as it was."""
+    async with asyncio.timeout(20):
+        while True:
+            names = [file for file in (folder / "units").glob("*") if file.name[0] != "."]
+            found = {file: file.read_bytes() for file in names}
+            if len(found) == 2 and not any((but or {}).get(f) == found[f] for f in found):
+                return found
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.asyncio
+async def test_s66_a_new_worker_uses_what_another_compiled_unless_it_was_changed(
+    tmp_path: Path,
+) -> None:
+    address, folder = commit(tmp_path / "r", CHART), tmp_path / "templates"
+
+    async def names() -> list[str]:
+        made = WorkerPool(WorkerLimits(), templates=folder)
+        try:
+            result = await made.render(request(), address, {}, {})
+            again = await made.render(request(), address, {}, {})
+            if damaged:
+                await templates_in(folder, but=damaged)
+        finally:
+            await made.close()
+        assert result.digest == again.digest
+        return [manifest.object["metadata"]["name"] for manifest in result.manifests]
+
+    damaged: dict[Path, bytes] = {Path("none"): b""}
+    assert await names() == ["x"]
+    first = await templates_in(folder)
+    written = {file: file.stat().st_mtime_ns for file in first}
+    damaged = {}
+    assert await names() == ["x"]
+    assert {file: file.stat().st_mtime_ns for file in first} == written
+    damaged = {file: content[:-1] + b"!" for file, content in first.items()}
+    for file, content in damaged.items():
+        file.write_bytes(content)
+    assert await names() == ["x"]
+    assert await templates_in(folder) == first

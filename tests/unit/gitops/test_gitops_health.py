@@ -84,7 +84,11 @@ CASES = [
         "Degraded",
         'Deployment "web" exceeded its progress deadline',
     ),
-    (obj("Deployment", "apps/v1beta1"), "Unknown", "unsupported Deployment version apps/v1beta1"),
+    (
+        obj("Deployment", "apps/v1beta1"),
+        "Unknown",
+        "unsupported Deployment GVK: apps/v1beta1, Kind=Deployment",
+    ),
     (
         obj("ReplicaSet", spec={"replicas": 2}, status={"availableReplicas": 1}),
         "Progressing",
@@ -180,7 +184,7 @@ CASES = [
     (
         obj("HorizontalPodAutoscaler", "autoscaling/v2beta2"),
         "Unknown",
-        "unsupported HPA version: autoscaling/v2beta2",
+        "unsupported HPA GVK: autoscaling/v2beta2, Kind=HorizontalPodAutoscaler",
     ),
     (
         obj(

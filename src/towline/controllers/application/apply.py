@@ -17,6 +17,7 @@ from towline.controllers.application.rbac import RbacReconciler
 from towline.errors import TransientError
 from towline.gitops.diff import Schemas, last_applied, three_way_patch
 from towline.gitops.live import LiveObject
+from towline.gitops.migration import migrated
 from towline.gitops.options import annotation_options, switched_on, value_of
 from towline.gitops.rbac import is_rbac
 from towline.gitops.tasks import Task, TaskResult
@@ -47,6 +48,8 @@ class ApplyOptions(msgspec.Struct, frozen=True, kw_only=True):
         dry_run: Whether nothing is to be changed.
         force: Delete and create anew what cannot be changed in place.
         deletion_approved: Whether a person confirmed deletions.
+        migrate_from: The client-side applier whose fields server-side apply takes over; empty for
+            none.
     """
 
     options: frozenset[str]
@@ -54,6 +57,30 @@ class ApplyOptions(msgspec.Struct, frozen=True, kw_only=True):
     dry_run: bool = False
     force: bool = False
     deletion_approved: bool = False
+    migrate_from: str = ""
+
+
+class _Way(msgspec.Struct, frozen=True):
+    """How one object is applied."""
+
+    name: str
+    validation: str
+    replace: bool
+    server_side: bool
+    force: bool
+
+
+def _way(task: Task, options: ApplyOptions) -> _Way:
+    own = annotation_options(task.annotations)
+    live = annotation_options(task.live.annotations) if task.live else frozenset[str]()
+    return _Way(
+        name=object_name(task.gvk, task.key.object),
+        validation="Ignore" if "Validate=false" in own | options.options else "Strict",
+        replace=switched_on("Replace", options.options, own, live),
+        server_side="ServerSideApply=false" not in own
+        and switched_on("ServerSideApply", options.options, own),
+        force=options.force or switched_on("Force", own),
+    )
 
 
 class Applier:
@@ -146,66 +173,72 @@ class Applier:
         self._cache.put(answer)
 
     async def _apply(self, task: Task, target: Obj, options: ApplyOptions) -> str:
-        own = annotation_options(task.annotations)
-        live_options = annotation_options(task.live.annotations) if task.live else frozenset[str]()
-        name = object_name(task.gvk, task.key.object)
-        validation = "Ignore" if "Validate=false" in own | options.options else "Strict"
-        replace = switched_on("Replace", options.options, own, live_options)
-        force = options.force or switched_on("Force", own)
-        if is_rbac(target):
-            told, live = await self._rbac.reconcile(
-                name, task.gvk, _plain(target), task.live, dry=options.dry_run
-            )
-            task = msgspec.structs.replace(task, live=live)
-            return told + await self._carry_out(
-                task, target, options, name, validation, replace=replace, force=force
-            )
-        return await self._carry_out(
-            task, target, options, name, validation, replace=replace, force=force
+        way = _way(task, options)
+        if not is_rbac(target):
+            return await self._carry_out(task, target, options, way)
+        told, live = await self._rbac.reconcile(
+            way.name, task.gvk, _plain(target), task.live, dry=options.dry_run
         )
+        task = msgspec.structs.replace(task, live=live)
+        return told + await self._carry_out(task, target, options, way)
 
-    async def _carry_out(
-        self,
-        task: Task,
-        target: Obj,
-        options: ApplyOptions,
-        name: str,
-        validation: str,
-        *,
-        replace: bool,
-        force: bool,
-    ) -> str:
-        if replace and not options.dry_run:
-            if task.live is not None:
-                return await self._replace(task.live, target, name, validation, force=force)
-            await self._create(_plain(target), validation, manager=PLAIN_MANAGER)
-            return f"{name} created"
-        own = annotation_options(task.annotations)
-        server_side = "ServerSideApply=false" not in own and switched_on(
-            "ServerSideApply", options.options, own
-        )
-        if server_side and not options.dry_run:
-            answer = await self._client.apply(
-                _plain(target), manager=FIELD_MANAGER, force=True, field_validation=validation
-            )
-            self._cache.put(answer)
-            return f"{name} serverside-applied"
+    async def _carry_out(self, task: Task, target: Obj, options: ApplyOptions, way: _Way) -> str:
         wanted = self._wanted(target, task.gvk)
         if options.dry_run:
-            return f"{name} {self._foretell(task, wanted)} (dry run)"
-        return f"{name} {await self._client_side(task, wanted, validation, force=force)}"
+            return f"{way.name} {self._foretell(task, wanted)} (dry run)"
+        if way.replace:
+            return await self._replace(task.live, target, way)
+        if way.server_side:
+            if task.live is not None and options.migrate_from:
+                await self._migrate(task.live, options.migrate_from)
+            answer = await self._client.apply(
+                _plain(target), manager=FIELD_MANAGER, force=True, field_validation=way.validation
+            )
+            self._cache.put(answer)
+            return f"{way.name} serverside-applied"
+        return f"{way.name} {await self._client_side(task, wanted, way)}"
 
-    async def _client_side(self, task: Task, wanted: Obj, validation: str, *, force: bool) -> str:
+    async def _migrate(self, live: LiveObject, source: str) -> None:
+        """Takes over the fields of a client-side applier, unless the object is gone."""
+        present: Obj | None = live.body()
+        key = live.key
+        for _ in range(_CONFLICT_TRIES):
+            meta = present["metadata"] if present is not None else {}
+            entries = migrated(meta.get("managedFields") or [], source)
+            if entries is None:
+                return
+            patch = [
+                {"op": "replace", "path": "/metadata/managedFields", "value": entries},
+                {
+                    "op": "replace",
+                    "path": "/metadata/resourceVersion",
+                    "value": meta["resourceVersion"],
+                },
+            ]
+            try:
+                answer = await self._client.patch(
+                    live.gvk, key.namespace, key.name, patch, type="json", manager=FIELD_MANAGER
+                )
+            except ApiError as error:
+                if error.reason not in {"Conflict", "NotFound"}:
+                    raise
+                present = await self._client.get(live.gvk, key.namespace, key.name)
+            else:
+                self._cache.put(answer)
+                return
+        raise TransientError(f"{key.kind} {key.name} keeps changing")
+
+    async def _client_side(self, task: Task, wanted: Obj, way: _Way) -> str:
         live = task.live.body() if task.live is not None else None
         for _ in range(_CONFLICT_TRIES):
             try:
                 if live is None:
-                    await self._create(wanted, validation)
+                    await self._create(wanted, way.validation)
                     return "created"
-                return await self._patch(task, wanted, live, validation)
+                return await self._patch(task, wanted, live, way.validation)
             except ApiError as error:
-                if force and live is not None and error.reason == "Invalid":
-                    return await self._recreate(task, wanted, validation)
+                if way.force and live is not None and error.reason == "Invalid":
+                    return await self._recreate(task, wanted, way.validation)
                 if error.reason not in {"AlreadyExists", "Conflict", "NotFound"}:
                     raise
                 if error.reason == "NotFound" and live is None:
@@ -247,20 +280,19 @@ class Applier:
         answer = await self._client.create(obj, manager=manager, field_validation=validation)
         self._cache.put(answer)
 
-    async def _replace(
-        self, live: LiveObject, target: Obj, name: str, validation: str, *, force: bool
-    ) -> str:
-        if force:
-            await self.delete(live, propagation="Background")
-            await self._create(_plain(target), validation, manager=PLAIN_MANAGER)
-            return f"{name} replaced"
+    async def _replace(self, live: LiveObject | None, target: Obj, way: _Way) -> str:
+        if live is None or way.force:
+            if live is not None:
+                await self.delete(live, propagation="Background")
+            await self._create(_plain(target), way.validation, manager=PLAIN_MANAGER)
+            return f"{way.name} {'created' if live is None else 'replaced'}"
         meta = {**_plain(target)["metadata"], "resourceVersion": live.resource_version}
         answer = await self._client.replace(
-            {**target, "metadata": meta}, manager=PLAIN_MANAGER, field_validation=validation
+            {**target, "metadata": meta}, manager=PLAIN_MANAGER, field_validation=way.validation
         )
         self._cache.put(answer)
         updated = live.gvk.kind in {"CustomResourceDefinition", "Namespace"}
-        return f"{live.gvk.kind}/{live.key.name} updated" if updated else f"{name} replaced"
+        return f"{live.gvk.kind}/{live.key.name} updated" if updated else f"{way.name} replaced"
 
     async def _recreate(self, task: Task, wanted: Obj, validation: str) -> str:
         if task.live is not None:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import msgspec
 import orjson
 
 from towline.argo.application import Application
 from towline.argo.manifest import content_digest
-from towline.argo.names import APP_PROJECT, instance_name
+from towline.argo.names import APP_PROJECT, APPLICATION, instance_name
 from towline.argo.project import Project, parse_project
 from towline.controllers.application.differing import Differ
+from towline.controllers.application.judging import HealthScripts, Judge
 from towline.controllers.application.kinds import scope_of
 from towline.controllers.application.live import LiveIndex
 from towline.controllers.application.memory import Memory
 from towline.controllers.application.ports import ClusterApi, LiveCache
-from towline.gitops.compare import Comparison, World, compare
+from towline.gitops.compare import Comparison, World, application_health, compare
 from towline.gitops.diff import Schemas
-from towline.gitops.health import Health, assess
+from towline.gitops.health import Health
 from towline.gitops.ignore import PathRemover
 from towline.gitops.live import LiveObject
 from towline.gitops.projects import destination_permitted, kind_permitted
 from towline.gitops.targets import Target, TargetSet, settle
+from towline.gitops.tasks import Task
 from towline.gitops.tracking import self_referenced, tracked_by
 from towline.kube.refs import GroupVersionKind, ObjectKey
 from towline.kubeclient.objects import CachedObject, cached_object
@@ -38,6 +41,7 @@ class Comparer:
         schemas: Schemas of built-in kinds.
         namespace: The control namespace.
         jq: Takes out what jq expressions name.
+        scripts: Runs health scripts.
     """
 
     def __init__(
@@ -49,11 +53,13 @@ class Comparer:
         namespace: str,
         *,
         jq: PathRemover | None = None,
+        scripts: HealthScripts | None = None,
     ) -> None:
         self._client = client
         self._cache = cache
         self._index = index
         self._namespace = namespace
+        self._judge = Judge(cache, namespace, scripts)
         self._differ = Differ(client, cache, schemas, namespace, jq=jq)
 
     @property
@@ -124,6 +130,8 @@ class Comparer:
         """Compares desired objects with what is live now."""
         live = await self._live(app, memory, targets)
         verdicts = await self._differ.verdicts(app, memory, targets, live)
+        hooks = [found for hook in targets.hooks if (found := self.find(hook.key))]
+        await self._judge.ask_scripts(memory, [*live, *hooks])
         world = World(
             instance=self.instance(app),
             qualified_name=app.qualified_name,
@@ -131,6 +139,17 @@ class Comparer:
             permitted=lambda gvk, name: self.permitted(project, gvk, name),
         )
         return compare(targets, live, world)
+
+    async def respecting(self, app: Application, task: Task) -> Task:
+        """The task with a target that leaves ignored fields as they are in the cluster.
+
+        Raises:
+            InputError: A jq expression is none.
+        """
+        if task.target is None or task.live is None or task.hook:
+            return task
+        target = await self._differ.respecting(app, task.target, task.gvk, task.live)
+        return msgspec.structs.replace(task, target=target)
 
     def tracked(self, app: Application) -> list[CachedObject]:
         """Live objects without owners that carry the application's tracking id."""
@@ -150,12 +169,14 @@ class Comparer:
 
     def health(self, memory: Memory, live: LiveObject) -> Health | None:
         """Health of a live object."""
-        known = memory.healths.get(live.uid)
-        if known is not None and known[0] == live.resource_version:
-            return known[1]
-        verdict = assess(live.body())
-        memory.healths[live.uid] = (live.resource_version, verdict)
-        return verdict
+        return self._judge.health(memory, live)
+
+    def overall_health(self, app: Application, memory: Memory, comparison: Comparison) -> Health:
+        """Health of the application."""
+        itself = ObjectKey(*APPLICATION.group_kind, app.namespace, app.name)
+        return application_health(
+            comparison.pairs, lambda live: self._judge.health(memory, live), itself
+        )
 
     async def _live(
         self, app: Application, memory: Memory, targets: TargetSet

@@ -29,6 +29,7 @@ from towline.controllers.application.deletion import Deleter
 from towline.controllers.application.differing import CONFIG_MAP
 from towline.controllers.application.draft import Draft
 from towline.controllers.application.install import ensure_default_project
+from towline.controllers.application.judging import HealthScripts
 from towline.controllers.application.live import LiveIndex
 from towline.controllers.application.memory import Level, Memory
 from towline.controllers.application.operation import Operator
@@ -94,6 +95,7 @@ class ApplicationController:
         schemas: Schemas of built-in kinds.
         canonical_url: Maps a repository URL to the one under which pushes to it are announced.
         jq: Takes out what jq expressions in `ignoreDifferences` name.
+        scripts: Runs health scripts of `resource.customizations`.
     """
 
     def __init__(
@@ -113,6 +115,7 @@ class ApplicationController:
         schemas: Schemas | None = None,
         canonical_url: Callable[[str], str] = str,
         jq: PathRemover | None = None,
+        scripts: HealthScripts | None = None,
     ) -> None:
         settings = settings or EngineSettings()
         observer = observer or EngineObserver()
@@ -137,7 +140,7 @@ class ApplicationController:
             clock=clock,
             namespace=namespace,
         )
-        comparer = Comparer(client, cache, self._index, schemas, namespace, jq=jq)
+        comparer = Comparer(client, cache, self._index, schemas, namespace, jq=jq, scripts=scripts)
         applier = Applier(client, cache, schemas)
         self._refresher = Refresher(
             cache=cache,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from towline.argo.application import Application
 from towline.argo.manifest import content_digest, located
@@ -23,14 +23,22 @@ from towline.gitops.diff import (
     conclude,
     prepare,
     strategy_of,
+    submitted,
 )
-from towline.gitops.ignore import PathRemover, needs_jq, without_pointers
+from towline.gitops.ignore import (
+    PathRemover,
+    Removal,
+    needs_jq,
+    without_managed,
+    without_pointers,
+)
 from towline.gitops.ignore_settings import CompareSettings, parse_compare_settings
 from towline.gitops.live import LiveObject
 from towline.gitops.masking import Masked, mask
 from towline.gitops.options import annotation_options
+from towline.gitops.respect import respecting
 from towline.gitops.targets import Target, TargetSet
-from towline.kube.refs import GroupKind, ObjectKey
+from towline.kube.refs import GroupKind, GroupVersionKind, ObjectKey
 from towline.kubeclient.objects import CachedObject
 
 CONFIG_MAP: Final = "argocd-cm"
@@ -169,17 +177,37 @@ class Differ:
         rules = self._rules(app, target, settings)
         answer = None
         if rules.strategy is Strategy.SERVER_SIDE:
-            answer = await self._client.apply(
-                _plain(target.object), manager=FIELD_MANAGER, force=True, dry_run=True
-            )
+            asked = submitted(target, rules, self._schemas)
+            answer = await self._client.apply(asked, manager=FIELD_MANAGER, dry_run=True)
         sides = prepare(target, live.body(), rules, self._schemas, answer)
-        if needs_jq(sides.removals):
-            if self._jq is None:
-                raise InputError("jqPathExpressions are not available in this process")
-            documents = await self._jq.remove(sides.documents, sides.removals, app.qualified_name)
-        else:
-            documents = without_pointers(sides.documents, sides.removals)
+        documents = await self._without(app, sides.documents, sides.removals)
         return conclude(target, sides, documents, rules, self._schemas)
+
+    async def respecting(
+        self, app: Application, target: Obj, gvk: GroupVersionKind, live: LiveObject
+    ) -> Obj:
+        """The target with the live object's values where differences are ignored.
+
+        Raises:
+            InputError: A jq expression is none.
+        """
+        policy = self.settings().policy(app.spec.ignore_differences)
+        removals, managers = policy.removals(live.key), policy.managers(live.key)
+        body, schema = live.body(), self._schemas(gvk)
+        wanted, present = await self._without(app, (target, body), removals)
+        if managers:
+            managed = body["metadata"].get("managedFields")
+            wanted, present = without_managed(wanted, present, managed, managers, schema)
+        return respecting(wanted, present, body, schema)
+
+    async def _without(
+        self, app: Application, documents: Sequence[Obj], removals: Sequence[Removal]
+    ) -> list[Obj]:
+        if not needs_jq(removals):
+            return without_pointers(documents, removals)
+        if self._jq is None:
+            raise InputError("jqPathExpressions are not available in this process")
+        return await self._jq.remove(documents, removals, app.qualified_name)
 
     def _rules(self, app: Application, target: Target, settings: CompareSettings) -> DiffRules:
         sync_options, compare_options = _options(app)
@@ -205,10 +233,3 @@ def _options(app: Application) -> tuple[list[str], list[str]]:
         sorted(app.spec.sync_policy.sync_options),
         sorted(annotation_options(app.annotations, COMPARE_OPTIONS)),
     )
-
-
-def _plain(target: Obj) -> Any:
-    """The target without what only a server may set."""
-    hidden = {"creationTimestamp", "managedFields", "resourceVersion", "uid", "generation"}
-    meta = {k: v for k, v in target["metadata"].items() if k not in hidden}
-    return {**target, "metadata": meta}

@@ -13,7 +13,7 @@ import msgspec
 
 from towline.aio.clock import Clock, rfc3339
 from towline.argo.application import Application, Operation, SyncOperation
-from towline.argo.names import DELETION_APPROVED
+from towline.argo.names import DELETION_APPROVED, MIGRATION_MANAGER
 from towline.argo.pinned import Pinned, pinned_of
 from towline.argo.status import Condition, ConditionType, Phase, ResultCode
 from towline.controllers.application.apply import Applier, ApplyOptions
@@ -23,11 +23,13 @@ from towline.controllers.application.memory import Memory
 from towline.controllers.application.ports import ClusterApi, EngineObserver, LiveCache
 from towline.controllers.application.settings import EngineSettings
 from towline.controllers.application.sources import SourceReader, comparison_error, target_error
+from towline.controllers.application.windows import SyncGate
 from towline.errors import InputError, TowlineError
 from towline.gitops import operation as states
 from towline.gitops import sync
 from towline.gitops.compare import Comparison
 from towline.gitops.hooks import DeletePolicy, delete_policies
+from towline.gitops.migration import DEFAULT_SOURCE
 from towline.gitops.options import switched_on
 from towline.gitops.plan import PlanContext, build_tasks
 from towline.gitops.projects import check_spec
@@ -88,6 +90,7 @@ class Operator:
         self._clock = clock
         self._settings = settings
         self._namespace = namespace
+        self._gate = SyncGate(clock)
 
     def begin(self, draft: Draft, operation: dict[str, Any], memory: Memory) -> None:
         """Notes an operation as begun; the caller writes the draft before anything is applied."""
@@ -124,12 +127,36 @@ class Operator:
         if operation.sync is None:
             self._end(draft, Phase.ERROR, "Invalid operation request: no operation specified")
             return None
+        if draft.state.get("phase") != Phase.TERMINATING.value:
+            closed = await self._held_back(draft, operation)
+            if closed:
+                return min(closed, self._settings.operation_poll)
         try:
             run = await self._prepare(draft, memory, operation, operation.sync)
             comparison = await self._compare(run)
         except _UnfitError as error:
             return self._failed(draft, operation, Phase.ERROR, str(error))
         return await self._turn(draft, run, comparison)
+
+    async def _held_back(self, draft: Draft, operation: Operation) -> float:
+        """Seconds for which the project's sync windows hold the operation back; 0 for none."""
+        message = "Sync operation blocked by sync window"
+        try:
+            project = self._comparer.project(draft.app)
+            if project is None:
+                return 0.0  # which the comparison complains of
+            closed = self._gate.closed_for(
+                draft.app,
+                project,
+                manual=not operation.initiated_by.automated,
+                started=str(draft.state.get("startedAt") or ""),
+            )
+        except InputError as error:
+            closed, message = self._settings.operation_poll, f"{message}: {error}"
+        if closed and draft.state.get("message") != message:
+            draft.status["operationState"] = {**draft.state, "message": message}
+            await draft.write(self._client, self._cache)
+        return closed
 
     async def _prepare(
         self, draft: Draft, memory: Memory, operation: Operation, sync_: SyncOperation
@@ -139,7 +166,7 @@ class Operator:
             raise _UnfitError("a sync of local manifests is not available in this installation")
         pinned = pinned_of(state.get("syncResult") or {})
         if pinned is None:
-            wanted = sync_.revisions or ((sync_.revision,) if sync_.revision else ())
+            wanted = states.asked_revisions(state)
             sources = _sources_of(app, state)
             try:
                 pinned = await self._sources.pin(app, memory, sources, wanted, fresh=True)
@@ -266,11 +293,18 @@ class Operator:
             await _all(self._delete_hook(task, run.memory) for task in old)
             return done + old
         for _, group in itertools.groupby(applied, key=lambda task: task.gvk.kind):
-            done += await _all(self._apply(task, run.options) for task in group)
+            done += await _all(self._apply(task, run) for task in group)
         return done
 
-    async def _apply(self, task: Task, options: ApplyOptions) -> Task:
-        return task.with_result(await self._applier.apply(task, options))
+    async def _apply(self, task: Task, run: _Run) -> Task:
+        wanted = task
+        if switched_on("RespectIgnoreDifferences", run.options.options):
+            try:
+                wanted = await self._comparer.respecting(run.app, task)
+            except InputError as error:
+                result = TaskResult(ResultCode.SYNC_FAILED, str(error), Phase.FAILED)
+                return task.with_result(result)
+        return task.with_result(await self._applier.apply(wanted, run.options))
 
     async def _prune(self, task: Task, run: _Run) -> Task:
         result = await self._applier.prune(task, run.options)
@@ -381,12 +415,14 @@ def _options(app: Application, sync_: SyncOperation, state: dict[str, Any]) -> A
         (strategy.apply and strategy.apply.force) or (strategy.hook and strategy.hook.force)
     )
     approved = app.annotations.get(DELETION_APPROVED) or ""
+    source = app.annotations.get(MIGRATION_MANAGER) or DEFAULT_SOURCE
     return ApplyOptions(
         options=frozenset(sync_.sync_options),
         prune=sync_.prune,
         dry_run=sync_.dry_run,
         force=force,
         deletion_approved=bool(approved) and approved >= str(state.get("startedAt") or ""),
+        migrate_from="" if "ClientSideApplyMigration=false" in sync_.sync_options else source,
     )
 
 

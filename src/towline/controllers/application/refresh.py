@@ -28,15 +28,17 @@ from towline.controllers.application.sources import (
     is_passing,
     target_error,
 )
+from towline.controllers.application.windows import SyncGate
 from towline.errors import InputError, TowlineError, TransientError
 from towline.gitops.automation import (
     AutoSync,
     NoSync,
     StartSync,
     SyncFacts,
+    SyncLater,
     decide_auto_sync,
 )
-from towline.gitops.compare import Comparison, Pair, application_health
+from towline.gitops.compare import Comparison, Pair
 from towline.gitops.health import Health
 from towline.gitops.hooks import with_delete_finalizers
 from towline.gitops.projects import check_spec
@@ -95,6 +97,7 @@ class Refresher:
         self._clock = clock
         self._settings = settings
         self._namespace = namespace
+        self._gate = SyncGate(clock)
 
     async def refresh(self, draft: Draft, memory: Memory, level: Level) -> AutoSync:
         """Compares and notes the outcome in the draft; says what automated sync should do.
@@ -162,7 +165,9 @@ class Refresher:
             draft.finalizers = with_delete_finalizers(app.finalizers, hooks)
         self._note(draft, memory, comparison, pinned, level)
         _note_tools(draft, rendered)
-        decision = self._decide(draft, memory, comparison, pinned)
+        decision = self._held_back(app, project, comparison) or self._decide(
+            draft, memory, comparison, pinned
+        )
         if isinstance(decision, NoSync) and decision.condition is not None:
             problems.append(decision.condition)
         self._conditions(draft, problems)
@@ -201,9 +206,7 @@ class Refresher:
         status["sync"] = sync_entry(draft.app, comparison.sync, pinned.revisions)
         status["resources"] = resource_entries(comparison)
         status["resourceHealthSource"] = "appTree"
-        health = application_health(
-            comparison.pairs, lambda live: self._comparer.health(memory, live)
-        )
+        health = self._comparer.overall_health(draft.app, memory, comparison)
         status["health"] = health_entry(status.get("health"), health, now)
         status["controllerNamespace"] = self._namespace
         if level >= Level.LATEST or "reconciledAt" not in status:
@@ -226,9 +229,7 @@ class Refresher:
         wanted = tuple(source.target_revision for source in app.sources)
         status["sync"] = sync_entry(app, SyncCode.UNKNOWN, wanted)
         status["resources"] = resource_entries(comparison, unknown=True)
-        health = application_health(
-            comparison.pairs, lambda live: self._comparer.health(memory, live)
-        )
+        health = self._comparer.overall_health(app, memory, comparison)
         status["health"] = health_entry(status.get("health"), health, now)
         if level >= Level.LATEST or "reconciledAt" not in status:
             status["reconciledAt"] = now
@@ -290,6 +291,19 @@ class Refresher:
             if "summary" not in draft.status:
                 draft.status["summary"] = {}
         return decision
+
+    def _held_back(
+        self, app: Application, project: Project, comparison: Comparison
+    ) -> AutoSync | None:
+        """What to do instead of an automated sync while windows forbid it; None when they don't."""
+        if app.automated is None or comparison.sync is not SyncCode.OUT_OF_SYNC:
+            return None
+        try:
+            closed = self._gate.closed_for(app, project, manual=False)
+        except InputError as error:
+            text = f"project {project.name}: {error}"
+            return NoSync(Condition(ConditionType.SYNC_ERROR, text))
+        return SyncLater(closed) if closed else None
 
     def _calm(self, memory: Memory) -> bool:
         """Whether so few repairs were needed lately that nothing seems to fight back."""

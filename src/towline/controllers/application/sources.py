@@ -13,6 +13,7 @@ from towline.argo.pinned import Pinned
 from towline.controllers.application.memory import Memory, Rendered
 from towline.controllers.application.ports import ChartPort, ClusterFacts, RepositoryPort
 from towline.controllers.application.renders import Outcome, Renders
+from towline.controllers.application.snapshots import Snapshots
 from towline.errors import InputError, TowlineError, TransientError
 from towline.render.documents import UNREADABLE
 from towline.render.environment import build_variables
@@ -49,6 +50,7 @@ class SourceReader:
     ) -> None:
         self._repos = repos
         self._charts = charts
+        self._snapshots = Snapshots(self._resolve)
         self._renders = renders
         self._facts = facts
         self._age_keys = age_keys
@@ -74,7 +76,8 @@ class SourceReader:
             fresh: Ask the remotes.
 
         Raises:
-            TowlineError: A revision does not exist or a repository does not answer.
+            TowlineError: A revision does not exist, a repository does not answer, or the sources
+                change faster than they can be read together.
         """
         raw = sources or app.raw_sources
         if len(raw) > _MAX_SOURCES or (wanted and len(wanted) != len(raw)):
@@ -85,14 +88,11 @@ class SourceReader:
             memory.resolved_at = head[1]
             return Pinned(raw, (head[0],), several=app.several)
         asked_at = self._clock.monotonic()
-        revisions: list[str] = []
-        for index, source in enumerate(raw):
-            own = str(source.get("targetRevision") or "")
-            revision = wanted[index] if wanted else own
-            revisions.append(await self._resolve(source, revision, fresh=fresh))
+        asked = wanted or tuple(str(source.get("targetRevision") or "") for source in raw)
+        revisions = await self._snapshots.take(list(zip(raw, asked, strict=True)), fresh=fresh)
         if fresh and not wanted:
             memory.resolved_at = asked_at
-        return Pinned(raw, tuple(revisions), several=app.several)
+        return Pinned(raw, revisions, several=app.several)
 
     async def render(
         self, app: Application, memory: Memory, pinned: Pinned, *, fresh: bool = False

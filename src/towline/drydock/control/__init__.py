@@ -11,12 +11,14 @@ from towline.drydock.control.deployment import DeploymentController
 from towline.drydock.control.disruption import DisruptionController
 from towline.drydock.control.endpoints import EndpointsController
 from towline.drydock.control.endpointslice import EndpointSliceController
+from towline.drydock.control.endpointslicemirroring import EndpointSliceMirroringController
 from towline.drydock.control.garbage import GarbageCollector
 from towline.drydock.control.job import JobController
 from towline.drydock.control.namespace import NamespaceController
 from towline.drydock.control.replicaset import ReplicaSetController, ReplicationController
 from towline.drydock.control.scheduler import Scheduler
 from towline.drydock.control.serviceaccount import ServiceAccountController
+from towline.drydock.control.serviceaddresses import ServiceAddressController
 from towline.drydock.control.statefulset import StatefulSetController
 from towline.drydock.control.volumes import ClaimController, Folders, VolumeController
 
@@ -45,6 +47,8 @@ def controllers(cluster: Cluster, clock: Clock, folders: Folders | None = None) 
         Scheduler(cluster, clock),
         EndpointSliceController(cluster, clock),
         EndpointsController(cluster, clock),
+        EndpointSliceMirroringController(cluster),
+        ServiceAddressController(cluster, clock),
         GarbageCollector(cluster),
         NamespaceController(cluster, clock),
         ServiceAccountController(cluster),

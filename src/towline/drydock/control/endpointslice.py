@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 from towline.aio.clock import Clock, rfc3339
 from towline.drydock.cluster import Cluster, ClusterEvent, Obj
@@ -135,8 +135,27 @@ def slices(service: Obj, found: list[Backend]) -> list[Obj]:
     return wanted or [_slice(service, (), [])]
 
 
-def plan(stored: Sequence[Obj], wanted: Sequence[Obj]) -> SlicePlan:
-    """Reuses stored slices with the same ports first, then any other; the rest goes."""
+def content(body: Obj) -> tuple[Any, ...]:
+    """What of a slice is kept right."""
+    return (
+        body["metadata"].get("labels") or {},
+        body.get("endpoints") or [],
+        body.get("ports") or [],
+    )
+
+
+def plan(
+    stored: Sequence[Obj],
+    wanted: Sequence[Obj],
+    content_of: Callable[[Obj], tuple[Any, ...]] = content,
+) -> SlicePlan:
+    """Reuses stored slices with the same ports first, then any other; the rest goes.
+
+    Args:
+        stored: Slices of one address type.
+        wanted: What there shall be, of the same type.
+        content_of: What of a slice counts as a difference.
+    """
     free = sorted(
         (one for one in stored if not one["metadata"].get("deletionTimestamp")),
         key=lambda one: one["metadata"]["name"],
@@ -149,7 +168,7 @@ def plan(stored: Sequence[Obj], wanted: Sequence[Obj]) -> SlicePlan:
             unmatched.append(one)
             continue
         free.remove(match)
-        if _content(match) != _content(one):
+        if content_of(match) != content_of(one):
             result.update.append((match, one))
     for one in unmatched:
         if free:
@@ -207,12 +226,4 @@ def _ports_of(body: Obj) -> list[tuple[str, int, str]]:
     return sorted(
         (one.get("name") or "", one.get("port") or 0, one.get("protocol") or "TCP")
         for one in body.get("ports") or ()
-    )
-
-
-def _content(body: Obj) -> tuple[Obj, list[Obj], list[Obj]]:
-    return (
-        body["metadata"].get("labels") or {},
-        body.get("endpoints") or [],
-        body.get("ports") or [],
     )

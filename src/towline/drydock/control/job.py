@@ -6,17 +6,26 @@ from collections.abc import Iterable
 
 from towline.aio.clock import Clock
 from towline.drydock.cluster import Cluster, ClusterEvent, Obj
+from towline.drydock.control.adoption import take_over
 from towline.drydock.control.controller import Key, key_of, namespace_terminating, together
 from towline.drydock.control.jobindexes import indexed_pod
-from towline.drydock.control.jobplan import TRACKING, JobPlan, plan
-from towline.drydock.control.ownership import controlled_by, controller_of
+from towline.drydock.control.jobplan import TRACKING, JobPlan, is_finished, plan
+from towline.drydock.control.ownership import claim, controller_of
+from towline.drydock.control.podcontrol import owners_of_change
 from towline.drydock.control.podtemplate import pod_of
 from towline.drydock.control.resources import JOBS, PODS
 from towline.drydock.control.writes import CONTROLLER_MANAGER, edit, report
 from towline.kube.refs import GroupResource
+from towline.kube.selectors import LabelSelector, label_selector_of
 from towline.kube.status import ApiError
 
 MAX_NEW_PODS = 500
+# Value of `managedBy` that means this controller; with any other a Job is somebody else's.
+MANAGER = "kubernetes.io/job-controller"
+
+
+def _selector_of(job: Obj) -> LabelSelector:
+    return label_selector_of(job["spec"].get("selector"))
 
 
 class JobController:
@@ -35,13 +44,10 @@ class JobController:
         self._clock = clock
 
     def keys(self, resource: GroupResource, event: ClusterEvent) -> Iterable[Key]:
-        """The Job itself, or the one that controls a pod; a lost owner's pods are released."""
+        """The Job itself, or those that control a pod or might adopt it."""
         if resource == JOBS:
-            yield key_of(event.object)
-            return
-        owner = controlled_by(event.object, "Job")
-        if owner:
-            yield Key(event.object["metadata"]["namespace"], owner)
+            return [key_of(event.object)]
+        return owners_of_change(self._cluster, event, JOBS, "Job", _selector_of)
 
     async def reconcile(self, key: Key) -> float | None:
         """Takes the next step."""
@@ -49,8 +55,10 @@ class JobController:
         await self._release_strangers(key, job)
         if job is None or job["metadata"].get("deletionTimestamp"):
             return None
+        if job["spec"].get("managedBy", MANAGER) != MANAGER:
+            return None
         uid = job["metadata"]["uid"]
-        pods = [pod for resource, pod in self._cluster.by_owner(uid) if resource == PODS]
+        pods = await self._pods(job)
         step = plan(job, pods, self._clock.now())
         await self._carry_out(job, step)
         if step.finished and step.again is not None and step.again <= 0:
@@ -59,6 +67,14 @@ class JobController:
             )
             return None
         return step.again
+
+    async def _pods(self, job: Obj) -> list[Obj]:
+        if is_finished(job) or not job["spec"].get("selector"):
+            uid = job["metadata"]["uid"]
+            return [pod for resource, pod in self._cluster.by_owner(uid) if resource == PODS]
+        candidates = self._cluster.objects(PODS, job["metadata"]["namespace"])
+        claimed = claim(job, _selector_of(job), candidates)
+        return await take_over(self._cluster, PODS, job, claimed, finalizer=TRACKING)
 
     async def _release_strangers(self, key: Key, job: Obj | None) -> None:
         """Pods of a Job that is gone, or going, must not be held by its finalizer."""

@@ -23,6 +23,7 @@ from towline.drydock.control.jobindexes import (
     index_of,
     parse_indexes,
 )
+from towline.drydock.control.jobpolicy import success, verdict
 
 TRACKING = "batch.kubernetes.io/job-tracking"
 BACKOFF_BASE = 10.0
@@ -99,9 +100,27 @@ class _Planner:
         self.indexes: list[int] = []
         self.completed = self.failed_indexes = Indexes()
         self.delayed: set[str] = set()
+        self.ignored: set[str] = set()
+        self.doomed_indexes: set[int] = set()
+        self.broken = ""
+        self._apply_failure_policy()
         self._count()
         if self.indexed:
             self._count_indexes()
+
+    def _apply_failure_policy(self) -> None:
+        """Sorts failed pods by what the Job's own rules say of them."""
+        if not self.spec.get("podFailurePolicy"):
+            return
+        for pod in [pod for pod in self.pods if podstate.phase(pod) == "Failed"]:
+            found = verdict(self.job, pod)
+            index = index_of(pod)
+            if found.action == "Ignore":
+                self.ignored.add(pod["metadata"]["uid"])
+            elif found.action == "FailIndex" and index is not None:
+                self.doomed_indexes.add(index)
+            elif found.action == "FailJob" and not self.broken:
+                self.broken = found.message
 
     def _count(self) -> None:
         noted = self.before.get("uncountedTerminatedPods") or {}
@@ -122,7 +141,7 @@ class _Planner:
                 if pod["metadata"]["uid"] in held and pod["metadata"]["uid"] not in uids
             ]
             self.noted[field] = [*(uid for uid in uids if uid in held), *fresh]
-        ready_to_go = {uid for field in noted.values() for uid in field}
+        ready_to_go = {uid for field in noted.values() for uid in field} | self.ignored
         self.release = [pod for pod in self.pods if pod["metadata"]["uid"] in ready_to_go & held]
 
     def _count_indexes(self) -> None:
@@ -152,6 +171,7 @@ class _Planner:
             if (index := index_of(pod)) is not None and index < bound
         ]
         self.failed_indexes |= Indexes(i for i, pod in ended if failures_of(pod) >= limit)
+        self.failed_indexes |= Indexes(i for i, _ in ended if i in self.doomed_indexes)
         self.failed_indexes -= self.completed
         # The newest failed pod of an index tells how often it failed: it goes after its successor.
         settled = {index_of(pod) for pod in self.active} | self.completed | self.failed_indexes
@@ -166,12 +186,23 @@ class _Planner:
         return (pod for pod in self.pods if podstate.phase(pod) == "Succeeded")
 
     def _ended_badly(self) -> Iterable[Obj]:
+        only_failed = bool(self.spec.get("podFailurePolicy")) or self._replaces_failed_only()
         return (
             pod
             for pod in self.pods
-            if podstate.phase(pod) == "Failed"
-            or (podstate.is_terminating(pod) and podstate.phase(pod) != "Succeeded")
+            if (
+                podstate.phase(pod) == "Failed"
+                or (
+                    podstate.is_terminating(pod)
+                    and podstate.phase(pod) != "Succeeded"
+                    and not only_failed
+                )
+            )
+            and pod["metadata"]["uid"] not in self.ignored
         )
+
+    def _replaces_failed_only(self) -> bool:
+        return bool(self.spec.get("podReplacementPolicy") == "Failed")
 
     @property
     def succeeded(self) -> int:
@@ -202,7 +233,9 @@ class _Planner:
         limit = int(self.spec.get("backoffLimit", 6))
         left = self._time_left()
         failed = self._failed_by_index()
-        if failed is not None:
+        if self.broken:
+            self._set("FailureTarget", "PodFailurePolicy", self.broken)
+        elif failed is not None:
             self._set("FailureTarget", *failed)
         elif self.failed > limit or self._restarted_too_often(limit):
             text = "Job has reached the specified backoff limit"
@@ -210,6 +243,8 @@ class _Planner:
         elif left is not None and left <= 0:
             text = "Job was active longer than specified deadline"
             self._set("FailureTarget", "DeadlineExceeded", text)
+        elif self.indexed and (met := success(self.job, self.completed)):
+            self._set("SuccessCriteriaMet", "SuccessPolicy", met)
         elif self._has_completed():
             text = "Reached expected number of succeeded pods"
             self._set("SuccessCriteriaMet", "CompletionsReached", text)
@@ -288,7 +323,7 @@ class _Planner:
         missing = wanted - len(self.active)
         if missing < 0:
             return 0, self.active[:-missing], None
-        if self.spec.get("podReplacementPolicy") == "Failed":
+        if self._replaces_failed_only():
             missing -= len(self.leaving)
         if missing <= 0:
             return 0, [], None
@@ -300,7 +335,7 @@ class _Planner:
     def _indexes_wanted(self, missing: int) -> tuple[int, list[Obj], float | None]:
         """The lowest indexes that neither run nor are settled nor have to wait."""
         busy = {index_of(pod) for pod in self.active} | self.completed | self.failed_indexes
-        if self.spec.get("podReplacementPolicy") == "Failed":
+        if self._replaces_failed_only():
             busy |= {index_of(pod) for pod in self.leaving}
         free = (i for i in range(int(self.spec.get("completions") or 0)) if i not in busy)
         if self.index_limit is None:
@@ -331,6 +366,8 @@ class _Planner:
 
     def _index_failures(self, index: int) -> int:
         counts = [failures_of(pod) + 1 for pod in self._ended_badly() if index_of(pod) == index]
+        spared = [pod for pod in self.pods if pod["metadata"]["uid"] in self.ignored]
+        counts += [failures_of(pod) for pod in spared if index_of(pod) == index]
         return max(counts, default=0)
 
     def _back_off(self) -> float:

@@ -10,6 +10,7 @@ from towline.drydock.refusals import bad_request, conflict
 from towline.drydock.registry import strategy
 from towline.drydock.registry.kinds import ServedKind
 from towline.kube.names import (
+    address_problems,
     generated_name,
     label_problems,
     path_segment_problems,
@@ -24,6 +25,7 @@ _NAME_RULES: dict[str, Callable[[str], list[str]]] = {
     "subdomain": subdomain_problems,
     "label": label_problems,
     "service": label_problems,
+    "address": address_problems,
     "path": path_segment_problems,
     "free": lambda _: [],
 }

@@ -125,6 +125,7 @@ _LABEL_NAMES = frozenset({NAMESPACES, GroupResource("apps", "statefulsets")})
 # Nobody looks at their names, not even the real server.
 _FREE_NAMES = frozenset({GroupResource("policy", "poddisruptionbudgets")})
 _SERVICE_NAMES = frozenset({SERVICES})
+_ADDRESS_NAMES = frozenset({GroupResource("networking.k8s.io", "ipaddresses")})
 _PATH_NAMES = frozenset({"rbac.authorization.k8s.io"})
 
 PROTECTED_NAMESPACES = frozenset({"default", "kube-system", "kube-public"})
@@ -195,13 +196,15 @@ def orphans_by_default(kind: ServedKind) -> bool:
 
 
 def name_rule(kind: ServedKind) -> str:
-    """The rule for names: `subdomain`, `label`, `service`, `path` or `free`."""
+    """The rule for names: `subdomain`, `label`, `service`, `address`, `path` or `free`."""
     if kind.resource in _LABEL_NAMES:
         return "label"
     if kind.resource in _FREE_NAMES:
         return "free"
     if kind.resource in _SERVICE_NAMES:
         return "service"
+    if kind.resource in _ADDRESS_NAMES:
+        return "address"
     if kind.resource.group in _PATH_NAMES:
         return "path"
     return "subdomain"

@@ -27,6 +27,10 @@ Rule = Callable[[dict[str, Any]], Health]
 _APPS: Final = "apps/v1"
 BUILT_IN: Final[Mapping[GroupKind, tuple[Rule, frozenset[str]]]] = {
     GroupKind("apps", "Deployment"): (deployment, frozenset({_APPS})),
+    # These left that group; what still claims to be in it cannot be judged.
+    GroupKind("extensions", "Deployment"): (deployment, frozenset({_APPS})),
+    GroupKind("extensions", "ReplicaSet"): (replica_set, frozenset({_APPS})),
+    GroupKind("extensions", "DaemonSet"): (daemon_set, frozenset({_APPS})),
     GroupKind("apps", "ReplicaSet"): (replica_set, frozenset({_APPS})),
     GroupKind("apps", "DaemonSet"): (daemon_set, frozenset({_APPS})),
     GroupKind("apps", "StatefulSet"): (stateful_set, frozenset({_APPS})),
@@ -63,7 +67,7 @@ def assess(obj: dict[str, Any], customisations: Customisations = _NOTHING) -> He
     if entry is not None:
         rule, versions = entry
         if versions and gvk.api_version not in versions:
-            return unknown(f"unsupported {gvk.kind} version {gvk.api_version}")
+            return unknown(f"unsupported {gvk.kind} GVK: {gvk.api_version}, Kind={gvk.kind}")
         return rule(obj)
     declared = bundled_rule(gvk.group_kind)
     if declared is None and customisations.has_standard_conditions(gvk.group_kind):

@@ -41,7 +41,7 @@ def horizontal_pod_autoscaler(obj: dict[str, Any]) -> Health:
     elif version == "autoscaling/v2":
         found = conditions(part(obj, "status"))
     else:
-        return unknown(f"unsupported HPA version: {version}")
+        return unknown(f"unsupported HPA GVK: {version}, Kind=HorizontalPodAutoscaler")
     if not found:
         return progressing("Waiting to Autoscale")
     for one in found:

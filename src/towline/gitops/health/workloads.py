@@ -85,7 +85,7 @@ def stateful_set(obj: dict[str, Any]) -> Health:
         return progressing(f"Waiting for {replicas - ready} pods to be ready...")
     strategy = part(spec, "updateStrategy")
     updated = number(status, "updatedReplicas")
-    if strategy.get("type") == "RollingUpdate" and "rollingUpdate" in strategy:
+    if strategy.get("type") == "RollingUpdate" and strategy.get("rollingUpdate") is not None:
         return _partitioned(part(strategy, "rollingUpdate"), replicas, updated)
     if strategy.get("type") == "OnDelete":
         return healthy(f"statefulset has {ready} ready pods")

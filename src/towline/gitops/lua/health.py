@@ -7,9 +7,9 @@ from typing import Any
 
 from towline.argo.status import HealthCode
 from towline.errors import InputError
-from towline.gitops.verdict import Health
 from towline.gitops.lua.sandbox import MAX_MESSAGE, run_script
 from towline.gitops.lua.script import Script
+from towline.gitops.verdict import Health
 
 INVALID_STATUS = "Lua returned an invalid health status"
 _CODES = {code.value: code for code in HealthCode}

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
 import msgspec
-from lupa import lua51, lua52
+from lupa import lua51, lua52  # type: ignore[import-untyped]
 
 from towline.errors import InputError
 from towline.gitops.lua.prelude import PRELUDE
@@ -93,7 +93,7 @@ def _runtime(script: Script, limits: ScriptLimits) -> Any:
     )
 
 
-def _no_attributes(obj: object, name: object, setting: bool) -> NoReturn:  # noqa: FBT001, ARG001
+def _no_attributes(obj: object, name: object, setting: bool) -> NoReturn:
     raise AttributeError(name)
 
 

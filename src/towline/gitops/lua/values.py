@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from lupa import lua51, lua52
+from lupa import lua51, lua52  # type: ignore[import-untyped]
 
 from towline.errors import InputError
 

@@ -58,7 +58,8 @@ def _deletions(original: dict[str, Any], modified: dict[str, Any]) -> dict[str, 
     for key, before in original.items():
         value = modified.get(key)
         if value is None:
-            patch[key] = None
+            if before is not None or key not in modified:  # null that stays null is no deletion
+                patch[key] = None
         elif (
             isinstance(before, dict)
             and isinstance(value, dict)

@@ -15,6 +15,7 @@ from towline.kube.schema import policy_checks, storage_checks
 from towline.kube.schema.builtin_checks import Obj, check_object
 from towline.kube.schema.field_rules import fixed
 from towline.kube.schema.fielderror import FieldError, forbidden, invalid
+from towline.kube.schema.job_changes import job_changes
 from towline.kube.schema.node_checks import node_changes
 
 _FIXED = "field is immutable"
@@ -114,17 +115,6 @@ def _stateful_set(old: Obj, new: Obj) -> Iterator[FieldError]:
         k: v for k, v in after.items() if k not in _SET_EDITABLE
     }:
         yield forbidden("spec", _SET_TEXT)
-
-
-def _job(old: Obj, new: Obj) -> Iterator[FieldError]:
-    yield from _fixed(old, new, "spec", "selector")
-    yield from _fixed(old, new, "spec", "completionMode")
-    indexed = _at(new, "spec", "completionMode") == "Indexed"
-    if not indexed:
-        yield from _fixed(old, new, "spec", "completions")
-    suspended = _at(old, "spec", "suspend") and not _at(old, "status", "startTime")
-    if not suspended:
-        yield from _fixed(old, new, "spec", "template")
 
 
 def _claim(old: Obj, new: Obj) -> Iterator[FieldError]:
@@ -250,7 +240,7 @@ _RULES: dict[tuple[str, str], Callable[[Obj, Obj], Iterator[FieldError]]] = {
     ("apps", "ReplicaSet"): _workload,
     ("apps", "DaemonSet"): _workload,
     ("apps", "StatefulSet"): _stateful_set,
-    ("batch", "Job"): _job,
+    ("batch", "Job"): job_changes,
     (_RBAC, "RoleBinding"): _role_binding,
     (_RBAC, "ClusterRoleBinding"): _role_binding,
     ("storage.k8s.io", "StorageClass"): _storage_class,

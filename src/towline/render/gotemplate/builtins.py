@@ -114,23 +114,18 @@ def ge(first: Any, second: Any) -> bool:
     return not lt(first, second)
 
 
-def length(value: Any) -> int:
-    """The number of entries, or of a string's bytes."""
+def length(value: Any, boxed: Any = False) -> int:
+    """The number of entries, or of a string's bytes; `boxed` is that of `fields`."""
     match value:
         case str():
             return len(value) if value.isascii() else len(_encode(value))
         case dict() | list() | bytes():
             return len(value)
+        case None if holds_interfaces(boxed):
+            raise FunctionError("len of nil pointer")
         case None:
             raise FunctionError("reflect: call of reflect.Value.Type on zero Value")
     raise FunctionError(f"len of type {_indirect_type(value)}")
-
-
-def length_of_interface(value: Any) -> int:
-    """Like `length`, of an entry or field: its nil is a nil of type interface {}."""
-    if value is None:
-        raise FunctionError("len of nil pointer")
-    return length(value)
 
 
 def _indirect_type(value: Any) -> str:

@@ -76,7 +76,7 @@ class CallCompiler(Frame, ABC):
         """The value as an argument for a parameter of the type."""
         if wanted.name in _UNTYPED or value.kind == wanted.name:
             return value
-        boxed = bool(value.boxed)
+        boxed = value.boxed or False
         code = self.applied(
             value, lambda code: f"convert({self.mark()}{code}, {parameter}, {boxed})"
         )
@@ -215,8 +215,8 @@ class CallCompiler(Frame, ABC):
             called = "eq" if len(codes) == 2 else "eq_any"
             return Value(code=f"{called}({mark}{listed})", kind="bool")
         if name == "len":
-            called = "length_of_interface" if values[0].boxed else "length"
-            return Value(code=f"{called}({mark}{listed})", kind="int")
+            boxed = f", {values[0].boxed}" if values[0].boxed else ""
+            return Value(code=f"length({mark}{listed}{boxed})", kind="int")
         if name == "call":
             shown = str(operands[0]) if operands else None
             return Value(code=f"call({mark}{shown!r}, {listed})")

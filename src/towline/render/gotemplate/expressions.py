@@ -124,8 +124,14 @@ class ExpressionCompiler(CallCompiler):
         called, shown = "fn", repr(names)
         if len(names) <= 3:
             called, shown = f"f{len(names)}", ", ".join(map(repr, names))
-        code = self.applied(receiver, lambda code: f"{called}({self.mark()}{code}, {shown}{boxed})")
-        return Value(code=code, boxed="True")
+        held = receiver.code if receiver.simple else self.temporary()
+
+        def chain(code: str) -> str:
+            kept = code if code == held else f"({held} := {code})"
+            return f"{called}({self.mark()}{kept}, {shown}{boxed})"
+
+        # A chain that begins at no value at all ends there; any other ends at an entry or field.
+        return Value(code=self.applied(receiver, chain), boxed=f"{held} is not None")
 
     def _method(
         self,
@@ -144,7 +150,7 @@ class ExpressionCompiler(CallCompiler):
         arguments = []
         for at, operand in enumerate(operands):
             value = self._method_argument(operand)
-            listed = f"{bound}, {at}, {value.code}, {bool(value.boxed)}"
+            listed = f"{bound}, {at}, {value.code}, {value.boxed or False}"
             arguments.append(f"given({self.mark()}{listed})")
         if final is not None:
             listed = f"{bound}, {count - 1}, {held or final.code}, False"

@@ -194,7 +194,7 @@ def _field_n(last: _Last, lenient: bool) -> Callable[..., Any]:
     return field_n
 
 
-def convert(value: Any, wanted: GoType, boxed: bool) -> Any:
+def convert(value: Any, wanted: GoType, boxed: Any) -> Any:
     """The argument as the parameter's type takes it.
 
     Raises:
@@ -203,7 +203,7 @@ def convert(value: Any, wanted: GoType, boxed: bool) -> Any:
     if type(value) in wanted.exact:
         return value
     if value is None:
-        if boxed and wanted.name != "interface {}":
+        if wanted.name != "interface {}" and holds_interfaces(boxed):
             raise EvaluationError(
                 f"wrong type for value; expected {wanted.name}; got interface {{}}"
             )
@@ -237,7 +237,7 @@ def bind_method(receiver: GoValue, name: str, method: Function, count: int) -> B
     return Bound(receiver, name, method)
 
 
-def given(bound: Bound, at: int, argument: Any, boxed: bool) -> Any:
+def given(bound: Bound, at: int, argument: Any, boxed: Any) -> Any:
     """An argument as the method's parameter takes it.
 
     Raises:

@@ -24,7 +24,7 @@ from towline.render.gotemplate.functions import (
 )
 from towline.render.gotemplate.kinds import Int32, Int64, Uint8, Uint64
 
-_FORMAT: Final = "1"  # of the generated source; part of every signature
+_FORMAT: Final = "2"  # of the generated source; part of every signature
 _UNSET: Final = object()  # a variable whose declaration and/or skipped
 _VALUE: Final = GoType(name="reflect.Value", inherits=(object,), nilable=True)
 
@@ -117,7 +117,6 @@ class FunctionSet:
             "sprintln": printf.sprintln,
             "eq_any": builtins.eq_any,
             "bound": builtins.bound,
-            "length_of_interface": builtins.length_of_interface,
         }
         for code in BUILTIN_CODE.values():
             if hasattr(builtins, code):

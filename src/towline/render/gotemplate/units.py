@@ -113,7 +113,7 @@ class Unit:
     Attributes:
         text: The text.
         definitions: Its templates; the text itself has an empty name.
-        changed: Whether templates were compiled since it was stored.
+        changed: Whether it was parsed, or templates of it compiled, since it was stored.
         lasting: Whether it may be stored: not what values of a render have been put together to.
     """
 
@@ -218,7 +218,9 @@ class UnitCache:
         unit = self._units.get(key)
         if unit is None:
             unit = self._stored(text, functions.signature) if lasting else None
-            unit = unit or compile_unit(name, text, functions)
+            if unit is None:
+                unit = compile_unit(name, text, functions)
+                unit.changed = True
             self.put(unit, functions)
         else:
             self._units.move_to_end(key)

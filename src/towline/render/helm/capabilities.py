@@ -6,11 +6,13 @@ with knows. Those differ between the generations; the tables hold them in that l
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import ClassVar, Final
 
 from towline.render.gotemplate.functions import BOOL, STRING, Function
 from towline.render.gotemplate.kinds import GoObject, GoSlice
+from towline.render.gotemplate.quoting import quote
 from towline.render.helm.errors import ChartError
 from towline.render.helm.versions import generation_of
 from towline.text.semver import SemverError, parse_version
@@ -50,6 +52,7 @@ _CHANGES_4: Final = {
     "scheduling.k8s.io": "v1alpha3 v1beta1 v1",
     "storagemigration.k8s.io": "v1 v1beta1",
 }
+_GENERIC: Final = re.compile(r"[ \t\n\r\f\v]*v?([0-9]{1,18}(?:\.[0-9]{1,18})*)")
 _DEFAULT_KUBERNETES: Final = {3: "v1.33.0", 4: "v1.37.0"}
 
 
@@ -252,20 +255,18 @@ def parse_kube_version(text: str, *, major: int) -> KubeVersion:
 
 
 def _parse_generic(text: str) -> KubeVersion4:
-    """Kubernetes' own lenient reading: numbers first, whatever follows them."""
-    digits = text.strip().removeprefix("v")
-    end = next((at for at, char in enumerate(digits) if char not in "0123456789."), len(digits))
-    core, rest = digits[:end], digits[end:]
-    numbers = core.split(".")
-    if not core or core.endswith(".") or (rest and core.endswith(".")):
-        raise ChartError(f"invalid kube version '{text}': could not parse \"{text}\" as version")
-    if len(numbers) < 2 or not all(part.isdigit() for part in numbers):
-        raise ChartError(f"invalid kube version '{text}': illegal version string \"{text}\"")
-    if any(len(part) > 1 and part.startswith("0") for part in numbers):
+    """Kubernetes' own lenient reading: two or more numbers first, whatever follows them."""
+    found = _GENERIC.match(text)
+    if found is None:
+        raise ChartError(f"invalid kube version '{text}': could not parse {quote(text)} as version")
+    numbers = found[1].split(".")
+    if len(numbers) < 2:
+        raise ChartError(f"invalid kube version '{text}': illegal version string {quote(text)}")
+    if len(numbers[0]) > 1 and numbers[0].startswith("0"):
         raise ChartError(
-            f"invalid kube version '{text}': illegal zero-prefixed version component in \"{text}\""
+            f"invalid kube version '{text}': illegal zero-prefixed version component "
+            f"{quote(numbers[0])} in {quote(text)}"
         )
-    while len(numbers) < 3:
-        numbers.append("0")
+    plain = [str(int(number)) for number in numbers]
     shown = text if text.startswith("v") else f"v{text}"
-    return KubeVersion4(shown, "v" + ".".join(numbers), numbers[0], numbers[1])
+    return KubeVersion4(shown, "v" + ".".join(plain), plain[0], plain[1])

@@ -10,17 +10,15 @@ import struct
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar
 
-import yaml
-
 from towline.errors import InputError
 from towline.render.helm.errors import ChartError
 from towline.text.goyaml.numbers import shortest
+from towline.text.goyaml.problems import yaml_problem
 from towline.text.yaml import Limits, load_first
 
 T = TypeVar("T")
 
 _LIMITS: Final = Limits(unique_keys=False)
-_WITHOUT_LINE: Final = ("unknown anchor", "map merge", "anchor")
 _CONVERTING: Final = "error converting YAML to JSON: "
 _DECODING: Final = "error unmarshaling JSON: while decoding JSON: "
 
@@ -43,7 +41,7 @@ def load_raw(text: str) -> Any:
     try:
         document = load_first(text, limits=_LIMITS)
     except InputError as error:
-        raise ChartError(_CONVERTING + yaml_problem(error)) from error
+        raise ChartError(_CONVERTING + yaml_problem(error, text)) from error
     return document.value if document is not None else None
 
 
@@ -73,31 +71,6 @@ def load_struct(text: str, type_name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise _mismatch(value, f"value of type {type_name}")
     return value
-
-
-def yaml_problem(error: InputError) -> str:
-    """What Go's YAML package says about the problem, with the line that it would name."""
-    cause = error.__cause__
-    if error.message.endswith("has no JSON form"):
-        return "json: unsupported value: " + _not_json(error.message)
-    if not isinstance(cause, yaml.MarkedYAMLError):
-        known = error.line and not error.message.startswith(_WITHOUT_LINE)
-        place = f"line {error.line}: " if known else ""
-        return f"yaml: {place}{error.message}"
-    # Go looks at where the surrounding construct began before it looks at the problem itself, and
-    # counts from zero except for what its scanner finds.
-    context = cause.context_mark.line if cause.context_mark else 0
-    line = context or (cause.problem_mark.line if cause.problem_mark else 0)
-    if line and isinstance(cause, yaml.scanner.ScannerError):
-        line += 1
-    place = f"line {line}: " if line else ""
-    return f"yaml: {place}{cause.problem or 'unknown problem parsing YAML content'}"
-
-
-def _not_json(message: str) -> str:
-    if "nan" in message.lower():
-        return "NaN"
-    return "-Inf" if message.startswith("-") else "+Inf"
 
 
 def with_floats(value: Any) -> Any:
@@ -179,8 +152,8 @@ def items_of(value: Any, field: str) -> list[Any]:
     return [with_floats(item) for item in value]
 
 
-def text_map_of(value: Any, field: str) -> dict[str, str] | None:
-    """A value where a map of strings is expected.
+def text_map_of(value: Any, field: str, *, keyed: bool = False) -> dict[str, str] | None:
+    """A value where a map of strings is expected; `keyed` errors name the key, as Helm 4 does.
 
     Raises:
         ChartError: It is something else.
@@ -189,7 +162,9 @@ def text_map_of(value: Any, field: str) -> dict[str, str] | None:
         return None
     if not isinstance(value, dict):
         raise _mismatch(value, f"struct field {field} of type map[string]string")
-    return {key: text_of(item, field) for key, item in value.items()}
+    return {
+        key: text_of(item, f"{field}.{key}" if keyed else field) for key, item in value.items()
+    }
 
 
 def mapping_of(value: Any, field: str, type_name: str) -> dict[str, Any]:

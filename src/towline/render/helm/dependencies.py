@@ -148,6 +148,8 @@ class DependencyProcessing:
                 part = _imported(current, dependency.name, entry)
                 if part is not None:
                     imported = self._coalescing.tables(imported, part, merge=True)
+            # Imported once: in Helm 3 the aliases of a chart share what that chart imports.
+            dependency.import_values = []
         chart.values = self._coalescing.tables(copy_values(current), imported, merge=True)
 
 

@@ -86,7 +86,8 @@ def head_of(text: str, *, major: int = 3) -> Head:
     head = _HEADS.get(key)
     if head is None:
         pieces = decisive_pieces(text)
-        head = decode_head(load_struct(text if pieces is None else pieces, _TYPES[major]))
+        value = load_struct(text if pieces is None else pieces, _TYPES[major])
+        head = decode_head(value, major=major)
         _HEADS.put(key, head)
     return head
 
@@ -136,7 +137,7 @@ def _is_valid(piece: str) -> bool:
     return True
 
 
-def decode_head(value: Mapping[str, Any]) -> Head:
+def decode_head(value: Mapping[str, Any], *, major: int = 3) -> Head:
     """Fills a head from a document's values, in Go's way: sorted keys, whatever their case.
 
     Raises:
@@ -146,14 +147,16 @@ def decode_head(value: Mapping[str, Any]) -> Head:
     annotations: dict[str, str] = {}
     for key, item in sorted(value.items()):
         name = field_named(key, _FIELDS)
+        at = f"{_STRUCT}.{name}" if major < 4 else f".{key}"
         if name == "metadata":
-            for inner, entry in sorted(mapping_of(item, f"{_STRUCT}.metadata", _METADATA).items()):
-                match field_named(inner, ("name", "annotations")):
-                    case "name":
-                        fields["name"] = text_of(entry, ".metadata.name")
-                    case "annotations":
-                        at = ".metadata.annotations"
-                        annotations = text_map_of(entry, at) or {}
+            outer = ".metadata" if major < 4 else at
+            for inner, entry in sorted(mapping_of(item, at, _METADATA).items()):
+                field = field_named(inner, ("name", "annotations"))
+                place = f"{outer}.{field if major < 4 else inner}"
+                if field == "name":
+                    fields["name"] = text_of(entry, place)
+                elif field == "annotations":
+                    annotations = text_map_of(entry, place, keyed=major > 3) or {}
         elif name:
-            fields[name] = text_of(item, f"{_STRUCT}.{name}")
+            fields[name] = text_of(item, at)
     return Head(fields["apiVersion"], fields["kind"], fields["name"], annotations)

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import binascii
 import json
 import re
 from typing import Any, Final, NoReturn
 
-import yaml
-
 from towline.errors import InputError
 from towline.text.goyaml.jsonsyntax import json_problem
+from towline.text.goyaml.problems import yaml_problem
 from towline.text.yaml import Limits, load_first
 
-_NO_JSON: Final = " has no JSON form"
-_INFINITE: Final = {
-    **{sign + word: "+Inf" for sign in ("", "+") for word in (".inf", ".Inf", ".INF")},
-    **{f"-{word}": "-Inf" for word in (".inf", ".Inf", ".INF")},
-}
 _NUMBER: Final = re.compile(r"[ \t\r\n]*-?[0-9.eE+-]+[ \t\r\n]*\Z")
 _LIMITS: Final = Limits(unique_keys=False, text_bytes=64 * 1024 * 1024)
 
@@ -31,7 +24,7 @@ def load(text: str) -> Any:
     try:
         document = load_first(text, limits=_LIMITS)
     except InputError as error:
-        raise InputError(f"error converting YAML to JSON: {_yaml_problem(error)}") from error
+        raise InputError(f"error converting YAML to JSON: {yaml_problem(error, text)}") from error
     return None if document is None else _with_floats(document.value)
 
 
@@ -88,22 +81,3 @@ def _with_floats(value: Any) -> Any:
         return float(value)
     return value
 
-
-def _yaml_problem(error: InputError) -> str:
-    """What Go says of a document that is wrong."""
-    message = error.message
-    if message.endswith(_NO_JSON):
-        return f"json: unsupported value: {_INFINITE.get(message[: -len(_NO_JSON)], 'NaN')}"
-    cause = error.__cause__
-    if isinstance(cause, yaml.reader.ReaderError):
-        return "yaml: control characters are not allowed"
-    if isinstance(cause, binascii.Error):
-        return "yaml: !!binary value contains invalid base64 data"
-    if not isinstance(cause, yaml.MarkedYAMLError):
-        return f"yaml: {message}"
-    # Only errors of the scanner count lines from one.
-    mark = cause.problem_mark or cause.context_mark
-    line = mark.line if mark else 0
-    if line and isinstance(cause, yaml.scanner.ScannerError):
-        line += 1
-    return f"yaml: line {line}: {message}" if line else f"yaml: {message}"

@@ -253,6 +253,7 @@ def test_texts_made_of_values_are_neither_looked_for_nor_stored(world: World) ->
     store, units = Kept(), UnitCache()
     units.keep_in(store)
     clone = world({"t": "x"}, units=units).clone()
+    units.save()
     asked = store.asked
     clone.parse("made", '{{upper "password"}}')
     assert clone.execute("made", None) == "PASSWORD"

@@ -12,12 +12,12 @@ for that container alone, init containers included:
     drydock.io/sim-image-error     its image cannot be pulled, with this message
     drydock.io/sim-log             what it writes to its log when it starts
 
-What it pretends to use is said likewise; see the module `metrics` beside this one.
+What it pretends to use is said likewise; see the module `metrics` beside this one. Where no
+annotation says how long it runs and how it ends, a command that is evident does (`commands`).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -25,10 +25,10 @@ import msgspec
 
 from towline.drydock.cluster import Obj
 from towline.drydock.node.restarts import is_sidecar
+from towline.drydock.node.simulated.commands import FOREVER, Outcome, outcome
 from towline.drydock.node.simulated.options import SimulationOptions
 
 PREFIX = "drydock.io/sim-"
-FOREVER = math.inf
 _LONGEST = 1e9
 _LONGEST_LOG = 4096
 
@@ -74,10 +74,11 @@ def behaviour_of(
         init: Whether it is an init container.
     """
     notes = _Notes(pod["metadata"].get("annotations") or {}, container["name"], init=init)
-    code = notes.read("exit-code", _exit_code, 0)
+    evident = outcome(container) or Outcome(None)
+    code = notes.read("exit-code", _exit_code, evident.exit_code)
     failures = notes.read("failures", _count, -1)
     healed = 0 <= failures <= attempt
-    run = notes.read("run-seconds", _duration, None)
+    run = notes.read("run-seconds", _duration, evident.seconds)
     if run is None:
         run = _natural_run(pod, container, options, init=init, fails=code != 0 and not healed)
     probed = notes.read("ready-after", _seconds, None)
