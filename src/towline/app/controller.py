@@ -18,6 +18,8 @@ from towline.app.charts import Charts
 from towline.app.credentials import RepositoryCredentials
 from towline.app.decryption import DecryptionKeys
 from towline.app.facts import ClusterFactsReader
+from towline.app.metrics import EngineMetrics
+from towline.app.metrics_requests import CountedApi
 from towline.argo.crds import crds
 from towline.controllers.application import ApplicationController, engine_kind
 from towline.controllers.application.renders import Renders
@@ -77,7 +79,8 @@ async def _run(options: ControllerOptions) -> None:
         cache = WatchCache(client, clock)
         credentials = RepositoryCredentials(cache, options.namespace)
         git = Git("controller")
-        repositories = Mirrors(options.cache, git, credentials)
+        metrics = EngineMetrics(cache)
+        repositories = Mirrors(options.cache, git, credentials, told=metrics.git)
         workers = WorkerPool(WorkerLimits(workers=default_workers()), instance="controller")
         jq = JqPool(instance="controller")
         scripts = ScriptPool(clock, instance="controller")
@@ -91,11 +94,12 @@ async def _run(options: ControllerOptions) -> None:
             clock,
         )
         controller = ApplicationController(
-            client,
+            CountedApi(client, metrics.requested),
             cache,
             repositories,
             clock,
             namespace=options.namespace,
+            observer=metrics,
             renders=Renders(RenderCache(), WorkerRenderer(workers, archives)),
             charts=charts,
             facts=facts,
@@ -115,13 +119,13 @@ async def _run(options: ControllerOptions) -> None:
                 if listener is not None:
                     hooks = UnsignedIntake(controller.on_push, clock)
                     routes = hooks.routes() if options.unsigned_hooks else []
-                    group.create_task(serve(_site(routes, services), listener), name="web")
+                    group.create_task(serve(_site(routes, services, metrics), listener), name="web")
         finally:
             await repositories.close()
 
 
-def _site(routes: list[BaseRoute], services: Services) -> ASGIApp:
+def _site(routes: list[BaseRoute], services: Services, metrics: EngineMetrics) -> ASGIApp:
     def missing() -> str:
         return "broken: " + ", ".join(sorted(services.broken)) if services.broken else ""
 
-    return health_and_metrics(routes, ready=missing)
+    return health_and_metrics(routes, ready=missing, metrics=metrics.render)

@@ -12,7 +12,9 @@ from towline.app.facts import ClusterFactsReader
 from towline.app.folder import DataFolder
 from towline.app.foreign import ForeignFiles
 from towline.app.forge import ForgeParts
-from towline.app.observer import LineageObserver
+from towline.app.metrics import EngineMetrics
+from towline.app.metrics_requests import CountedApi
+from towline.app.observer import LineageObserver, Observers
 from towline.app.plugins import plugins_of
 from towline.argo.names import APP_PROJECT
 from towline.argo.project import Project, parse_project
@@ -48,6 +50,7 @@ class Engine:
         workers: Processes that render.
         jq: Processes that take fields out of objects.
         scripts: Processes that run health scripts.
+        metrics: Counts the engine's work.
         aliases: Git host -> base URL, with the local forge's filled in.
     """
 
@@ -75,7 +78,14 @@ class Engine:
             forge=forge.base_url if forge else "",
             forge_token=(lambda: forge.token) if forge else None,
         )
-        self.repositories = Mirrors(folder.folder("mirrors"), git, self.credentials, self.aliases)
+        self.metrics = EngineMetrics(self.cache)
+        self.repositories = Mirrors(
+            folder.folder("mirrors"),
+            git,
+            self.credentials,
+            self.aliases,
+            told=self.metrics.git,
+        )
         self.observer = LineageObserver(store)
         self.facts = ClusterFactsReader(client)
         self.workers = WorkerPool(
@@ -98,7 +108,7 @@ class Engine:
             clock=clock,
         )
         self.applications = ApplicationController(
-            client,
+            CountedApi(client, self.metrics.requested),
             self.cache,
             self.repositories,
             clock,
@@ -107,7 +117,7 @@ class Engine:
                 poll_seconds=settings.engine.poll_seconds,
                 poll_jitter=settings.engine.poll_jitter_seconds,
             ),
-            observer=self.observer,
+            observer=Observers(self.observer, self.metrics),
             renders=Renders(
                 RenderCache(store=self.renders),
                 WorkerRenderer(self.workers, archives),

@@ -7,11 +7,65 @@ import datetime as dt
 import logging
 
 from towline.app.deliveries import APPLICATION_MARK
+from towline.argo.application import Application
 from towline.controllers.application.ports import Drift, EngineObserver
 from towline.kube.refs import ObjectKey
 from towline.store import Store
 
 _log = logging.getLogger("towline.engine")
+
+
+class Observers(EngineObserver):
+    """Tells everything to several observers, in order.
+
+    Args:
+        observers: The observers.
+    """
+
+    def __init__(self, *observers: EngineObserver) -> None:
+        self._observers = observers
+
+    def refreshed(self, app: str, revision: str, at: dt.datetime) -> None:
+        """A new revision was rendered and compared."""
+        for one in self._observers:
+            one.refreshed(app, revision, at)
+
+    def sync_started(self, app: str, revision: str, at: dt.datetime) -> None:
+        """An operation begins to change objects."""
+        for one in self._observers:
+            one.sync_started(app, revision, at)
+
+    def synced(
+        self, app: str, revision: str, at: dt.datetime, resources: tuple[ObjectKey, ...]
+    ) -> None:
+        """An operation succeeded."""
+        for one in self._observers:
+            one.synced(app, revision, at, resources)
+
+    def healthy(self, app: str, revision: str, at: dt.datetime) -> None:
+        """Synced at the revision, and Healthy."""
+        for one in self._observers:
+            one.healthy(app, revision, at)
+
+    def drift(self, app: str, key: ObjectKey, kind: Drift, at: dt.datetime) -> None:
+        """A live object strayed."""
+        for one in self._observers:
+            one.drift(app, key, kind, at)
+
+    def healed(self, app: str, key: ObjectKey, at: dt.datetime) -> None:
+        """It was repaired."""
+        for one in self._observers:
+            one.healed(app, key, at)
+
+    def changed(self, before: Application, after: Application) -> None:
+        """The engine has written an application."""
+        for one in self._observers:
+            one.changed(before, after)
+
+    def compared(self, app: Application, seconds: float) -> None:
+        """An application was compared."""
+        for one in self._observers:
+            one.compared(app, seconds)
 
 
 class LineageObserver(EngineObserver):

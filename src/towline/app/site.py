@@ -67,4 +67,4 @@ def build_site(engine: Engine, ci: Ci, sessions: Sessions, *, ready: Callable[[]
             clock=engine.clock,
         )
         routes += pages.routes()
-    return build_app(routes, sessions, ready=ready)
+    return build_app(routes, sessions, ready=ready, metrics=engine.metrics.render)

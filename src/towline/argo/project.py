@@ -33,6 +33,13 @@ class SyncWindow(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     sync_overrun: bool = False
 
 
+class OrphanedResources(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Look-out for objects that no application tracks; being there at all turns it on."""
+
+    warn: bool = False
+    ignore: tuple[GroupKindName, ...] = ()
+
+
 class ProjectSpec(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What applications of the project may do; None lists are absent ones, which matters."""
 
@@ -44,6 +51,7 @@ class ProjectSpec(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     namespace_resource_whitelist: tuple[GroupKindName, ...] | None = None
     namespace_resource_blacklist: tuple[GroupKindName, ...] = ()
     sync_windows: tuple[SyncWindow, ...] = ()
+    orphaned_resources: OrphanedResources | None = None
 
 
 class Project(msgspec.Struct, frozen=True, kw_only=True):

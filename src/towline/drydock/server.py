@@ -307,7 +307,7 @@ class _Cluster:
             processes=processes,
             metrics=self._make_metrics(source),
         )
-        health = Health(live={}, ready={"store": lambda: self._registry.store.writable})
+        health = Health(lambda: self._registry.store.writable)
         address = f"{self._config.host}:{self._port}"
         app = ApiServer(
             self._registry, resources, self._access, health, clock=self._clock, address=address
@@ -417,6 +417,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=0, help="port to listen on, 0 for a free one")
     parser.add_argument("--node", choices=("podman", "simulated", "none"), default="none")
     parser.add_argument("--nodes", type=int, default=1, help="how many nodes are simulated")
+    parser.add_argument(
+        "--missing-image",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="images that simulated nodes cannot pull, such as '*:no-such-tag' (repeatable)",
+    )
     parser.add_argument("--sync", choices=("full", "normal"), default="full")
     parser.add_argument("--log-level", default="INFO")
     return parser
@@ -435,6 +442,7 @@ def main() -> None:
         port=args.port,
         node=args.node,
         nodes=args.nodes,
+        node_options={"missing_images": args.missing_image} if args.missing_image else {},
         sync=args.sync,
     )
     try:

@@ -22,7 +22,7 @@ from towline.git.command import Git, GitLimits
 from towline.git.credentials import GitCredentials, embedded
 from towline.git.library import isolate_library
 from towline.git.refs import checked_revision
-from towline.git.remote import Remote
+from towline.git.remote import Remote, RequestTold
 from towline.git.replica import CredentialsFor, Replica
 from towline.git.revisions import full_sha, may_be_short, resolve_ref, unresolved
 from towline.git.smart_http import SmartHttp
@@ -37,6 +37,10 @@ async def no_credentials(_url: str) -> GitCredentials | None:
     return None
 
 
+def nobody_told(_repository: str, _kind: str, _seconds: float, _failed: bool) -> None:
+    """For mirrors whose requests nobody counts."""
+
+
 class Mirrors:
     """All mirrors of this process; one process per root directory.
 
@@ -48,6 +52,7 @@ class Mirrors:
         session: HTTP session to use; without one the mirrors open their own on first use.
         limits: Bounds of a fetch.
         most: Repositories that are held open at one time.
+        told: Is told of each request to a remote.
     """
 
     def __init__(
@@ -60,6 +65,7 @@ class Mirrors:
         session: aiohttp.ClientSession | None = None,
         limits: GitLimits = _FETCH_LIMITS,
         most: int = _MOST_REPLICAS,
+        told: RequestTold = nobody_told,
     ) -> None:
         isolate_library()
         self._root = root
@@ -70,6 +76,7 @@ class Mirrors:
         self._own_session = session is None
         self._limits = limits
         self._most = most
+        self._told = told
         self._replicas: OrderedDict[str, Replica] = OrderedDict()
 
     async def resolve(self, url: str, revision: str, *, fresh: bool = True) -> str:
@@ -187,7 +194,7 @@ class Mirrors:
         replica = self._replicas.get(name)
         if replica is None:
             bare = BareMirror(self._root / _folder(name))
-            remote = Remote(url, self._git, SmartHttp(self._http()), self._limits)
+            remote = Remote(url, self._git, SmartHttp(self._http()), self._limits, self._told)
             replica = Replica(bare, remote, self._credentials, self._git)
             self._let_go()
             self._replicas[name] = replica

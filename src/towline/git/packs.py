@@ -28,6 +28,14 @@ _TOLERATED = ",".join(
 )
 
 
+# What index-pack says when the pack builds on objects that should be here and are not.
+_LACKING = ("unresolved delta", "did not receive expected object")
+
+
+class IncompletePackError(TransientError):
+    """The pack builds on objects that are not here, though they were said to be."""
+
+
 class PackWriter:
     """Feeds one (thin) pack to `git index-pack`; used as a context manager.
 
@@ -81,6 +89,7 @@ class PackWriter:
 
         Raises:
             InputError: The pack holds objects that fsck refuses.
+            IncompletePackError: Objects that the pack builds on are missing.
             TransientError: The pack is damaged.
             LimitError: The child was killed by one of its bounds.
         """
@@ -98,7 +107,9 @@ class PackWriter:
             words = " ".join(redact(errors.result().decode("utf-8", "replace")).split())[-500:]
             if "fsck" in words:
                 raise InputError(f"the repository holds objects that git refuses: {words}")
-            raise TransientError(f"the repository's pack is damaged: {words}")
+            lacking = any(mark in words for mark in _LACKING)
+            kind = IncompletePackError if lacking else TransientError
+            raise kind(f"the repository's pack is damaged: {words}")
 
     @property
     def _running(self) -> asyncio.subprocess.Process:

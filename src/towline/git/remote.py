@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TypeVar
 
 from towline.errors import CommandError, InputError, NotFoundError
@@ -22,6 +23,9 @@ from towline.git.urls import RepoURL
 
 T = TypeVar("T")
 
+RequestTold = Callable[[str, str, float, bool], None]
+"""Told of a request: repository, `ls-remote` or `fetch`, seconds, whether it failed."""
+
 
 class Remote:
     """Lists refs of, and fetches from, one URL.
@@ -31,10 +35,14 @@ class Remote:
         git: The git program.
         http: The protocol client.
         limits: Bounds of a fetch.
+        told: Is told of each request.
     """
 
-    def __init__(self, url: RepoURL, git: Git, http: SmartHttp, limits: GitLimits) -> None:
+    def __init__(
+        self, url: RepoURL, git: Git, http: SmartHttp, limits: GitLimits, told: RequestTold
+    ) -> None:
         self.url = url
+        self._told = told
         self._git = git
         self._http = http
         self._limits = limits
@@ -47,6 +55,10 @@ class Remote:
         Raises:
             TowlineError: As `SmartHttp.ls_refs`.
         """
+        with self._timed("ls-remote"):
+            return await self._ls_refs(credentials)
+
+    async def _ls_refs(self, credentials: GitCredentials | None) -> RemoteRefs:
         if not self._plain:
             with contextlib.suppress(ProtocolUnsupported):
                 return await self._http_call(credentials, self._http.ls_refs)
@@ -79,8 +91,28 @@ class Remote:
         Raises:
             TowlineError: As `SmartHttp.fetch`.
         """
-        if not wants:
-            return
+        if wants:
+            with self._timed("fetch"):
+                await self._fetch(repository, wants, haves, credentials)
+
+    @contextlib.contextmanager
+    def _timed(self, kind: str) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        failed = True
+        try:
+            yield
+            failed = False
+        finally:
+            self._told(str(self.url), kind, loop.time() - begun, failed)
+
+    async def _fetch(
+        self,
+        repository: str,
+        wants: Sequence[str],
+        haves: Sequence[str],
+        credentials: GitCredentials | None,
+    ) -> None:
         if not self._plain:
             with contextlib.suppress(ProtocolUnsupported):
                 await self._http_call(

@@ -10,6 +10,7 @@ from towline.errors import NotFoundError, TransientError
 from towline.git.bare import BareMirror
 from towline.git.command import Git
 from towline.git.credentials import GitCredentials
+from towline.git.packs import IncompletePackError
 from towline.git.remote import Remote, check_wants
 from towline.git.revisions import unresolved
 from towline.git.smart_http import RemoteRefs
@@ -82,8 +83,15 @@ class Replica:
             if not missing:
                 return
             access = await self._access(given)
-            await self._remote.fetch(str(self.bare.path), missing, self.bare.tips, access)
-            if self._missing(missing):
+            path, tips = str(self.bare.path), self.bare.tips
+            try:
+                await self._remote.fetch(path, missing, tips, access)
+                lacking = bool(self._missing(missing))
+            except IncompletePackError:
+                if not tips:
+                    raise
+                lacking = True
+            if lacking:
                 # What we claimed to have is not really here: start from nothing.
                 self.bare.reset()
                 self.bare.open()

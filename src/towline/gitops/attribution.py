@@ -44,7 +44,7 @@ class Cause(StrEnum):
     ADMISSION = "admission"
     """Nobody owns it: a default, or an admission webhook."""
     REMOVED = "removed"
-    """It is gone from the live object; the last foreign writer is a suspect only."""
+    """It is not on the live object; the last foreign writer to its part is a suspect only."""
     UNKNOWN = "unknown"
     """The object does not say who wrote what."""
 
@@ -74,7 +74,8 @@ class FieldDrift(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         cause: Whose doing it is.
         desired: What it should be; absent when it should not be there.
         live: What it is; absent when it is not there.
-        writer: Who wrote it last; for a removed field the last foreign writer of the object.
+        writer: Who wrote it last; for a removed field the last foreign writer to
+            the same part (`spec`, `data`).
     """
 
     path: str
@@ -186,7 +187,12 @@ def _cause(
     if not entries:
         return Cause.UNKNOWN, None
     if change is Change.ADD:
-        others = [one.writer for one in entries if one.writer.manager not in ours]
+        # Removing a field leaves no trace; who else writes to that part may have done it.
+        others = [
+            one.writer
+            for one in entries
+            if one.writer.manager not in ours and path[0] in one.fields
+        ]
         return Cause.REMOVED, others[0] if others else None
     owners = [one.writer for one in entries if _covers(one.fields, path)]
     foreign = [writer for writer in owners if writer.manager not in ours]
@@ -248,5 +254,5 @@ def _who(drift: FieldDrift) -> str:
     at = f" at {writer.time}" if writer is not None and writer.time else ""
     through = f" through {writer.subresource}" if writer is not None and writer.subresource else ""
     if drift.cause is Cause.REMOVED:
-        return f"perhaps taken away by {name}{through}, which wrote to the object last{at}"
+        return f"perhaps taken away by {name}{through}, which wrote there last{at}"
     return f"{name} wrote it{through}{at}"

@@ -41,6 +41,12 @@ Obj = dict[str, Any]
 Schemas = Callable[[GroupVersionKind], SchemaNode | None]
 """The schema of a built-in kind; None for custom resources."""
 
+
+def no_schema(_: GroupVersionKind) -> SchemaNode | None:
+    """Knows no schema."""
+    return None
+
+
 _EPOCH: Final = "1970-01-01T00:00:00Z"
 
 
@@ -62,6 +68,7 @@ class DiffRules(msgspec.Struct, frozen=True, kw_only=True):
         ignore_aggregated_roles: Whether the rules of aggregated roles do not count.
         known_types: Fields of custom resources that hold types of Kubernetes.
         tracking: How objects are marked as an application's own.
+        custom: Schemas of custom resources, by which their lists and maps merge.
     """
 
     ignore: IgnorePolicy = IgnorePolicy()
@@ -70,6 +77,7 @@ class DiffRules(msgspec.Struct, frozen=True, kw_only=True):
     ignore_aggregated_roles: bool = False
     known_types: KnownTypes = NOTHING_CONFIGURED
     tracking: Tracking = Tracking()
+    custom: Schemas = no_schema
 
 
 class Sides(msgspec.Struct, frozen=True, eq=False, kw_only=True):
@@ -170,6 +178,7 @@ def prepare(
         answer: The server's answer to a dry run, for the server-side strategy.
     """
     schema = schemas(target.gvk)
+    merging = schema or rules.custom(target.gvk)
     managed = members(live.get("metadata")).get("managedFields")
     live = rules.tracking.migrated(live, target.object)
     original = last_applied(live) if rules.strategy is Strategy.THREE_WAY else None
@@ -178,12 +187,12 @@ def prepare(
         if answer is None:
             raise ValueError("a server-side diff needs the server's answer")
         keep = rules.include_webhooks
-        wanted = answer if keep else without_foreign_changes(answer, live, schema)
+        wanted = answer if keep else without_foreign_changes(answer, live, merging)
     given = [wanted, live] if original is None else [wanted, live, original]
     documents = [_normal(document, target.gvk, rules, schema) for document in given]
     managers = rules.ignore.managers(target.key)
     if managers:
-        documents[:2] = without_managed(documents[0], documents[1], managed, managers, schema)
+        documents[:2] = without_managed(documents[0], documents[1], managed, managers, merging)
     return Sides(
         documents=tuple(documents), removals=rules.ignore.removals(target.key), managed=managed
     )
@@ -218,7 +227,8 @@ def conclude(
         case Strategy.SERVER_SIDE:
             return Prediction(wanted, current)
         case Strategy.STRUCTURED:
-            predicted = _applied(wanted, current, sides.managed, gvk, schema)
+            merging = schema or rules.custom(gvk)
+            predicted = _applied(wanted, current, sides.managed, gvk, merging)
         case Strategy.THREE_WAY:
             original = documents[2] if len(documents) > 2 else None
             predicted = _merged(original, wanted, current, target, schema)

@@ -11,6 +11,7 @@ from towline.argo.application import decode
 from towline.argo.globs import matches
 from towline.argo.status import Condition, ConditionType
 from towline.errors import InputError
+from towline.gitops.targets import TargetSet
 from towline.kube.refs import GroupKind
 from towline.text.yaml import load_documents
 
@@ -63,6 +64,21 @@ def parse_kind_filter(exclusions: str, inclusions: str) -> KindFilter:
     return KindFilter(
         exclusions=_patterns(exclusions, EXCLUSIONS_KEY),
         inclusions=_patterns(inclusions, INCLUSIONS_KEY),
+    )
+
+
+def handled(targets: TargetSet, kinds: KindFilter, server: str) -> TargetSet:
+    """The desired objects without those of kinds that are left alone, and a warning for each."""
+    found = [*targets.objects.values(), *targets.hooks]
+    left_out = [one for one in found if kinds.excluded(one.gvk.group_kind, server)]
+    if not left_out:
+        return targets
+    keys = {one.key for one in left_out}
+    warnings = [excluded_warning(one.gvk.group_kind, one.key.name) for one in left_out]
+    return TargetSet(
+        objects={key: one for key, one in targets.objects.items() if key not in keys},
+        hooks=tuple(hook for hook in targets.hooks if hook.key not in keys),
+        conditions=(*targets.conditions, *warnings),
     )
 
 

@@ -15,6 +15,12 @@ from towline.gitops.compare_options import (
     parse_compare_options,
 )
 from towline.gitops.customisations import Customisations, parse_customisations
+from towline.gitops.exclusions import (
+    EXCLUSIONS_KEY,
+    INCLUSIONS_KEY,
+    KindFilter,
+    parse_kind_filter,
+)
 from towline.gitops.ignore import IgnorePolicy
 from towline.gitops.known_types import (
     NOTHING_CONFIGURED,
@@ -38,6 +44,7 @@ class CompareSettings(msgspec.Struct, frozen=True, eq=False, kw_only=True):
         rules: Differences that do not count, of all applications.
         known_types: Fields of custom resources that hold types of Kubernetes.
         tracking: How objects are marked as an application's own.
+        kinds: Kinds that are handled at all.
         secret_annotations: Annotations of Secrets whose values are secret.
         problems: What in the settings could not be read, and is left out.
     """
@@ -46,6 +53,7 @@ class CompareSettings(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     rules: tuple[IgnoreRule, ...] = ()
     known_types: KnownTypes = NOTHING_CONFIGURED
     tracking: Tracking = Tracking()
+    kinds: KindFilter = KindFilter()
     secret_annotations: frozenset[str] = frozenset()
     problems: tuple[str, ...] = ()
 
@@ -73,6 +81,12 @@ def parse_compare_settings(config: Mapping[str, str]) -> CompareSettings:
         rules=_ignore_rules(custom),
         known_types=_known_types(custom, problems),
         tracking=read(lambda: parse_tracking(config), Tracking()),
+        kinds=read(
+            lambda: parse_kind_filter(
+                config.get(EXCLUSIONS_KEY) or "", config.get(INCLUSIONS_KEY) or ""
+            ),
+            KindFilter(),
+        ),
         secret_annotations=sensitive_annotations(config.get(SENSITIVE_ANNOTATIONS_KEY) or ""),
         problems=tuple(problems),
     )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
 
-import msgspec
-
-from towline.argo.application import decode
 from towline.argo.globs import matches
+from towline.argo.project import GroupKindName, OrphanedResources
 from towline.argo.status import Condition, ConditionType
 from towline.kube.refs import GroupVersionKind, ObjectKey
 
@@ -27,46 +25,19 @@ class Candidate(Protocol):
         ...
 
     @property
+    def annotations(self) -> Mapping[str, str]:
+        """Annotations."""
+        ...
+
+    @property
     def owner_references(self) -> tuple[Any, ...]:
         """Owners."""
         ...
 
 
-class OrphanPattern(msgspec.Struct, frozen=True, kw_only=True):
-    """Orphans that nobody minds; every part is a glob, an empty one matches everything."""
-
-    group: str = ""
-    kind: str = ""
-    name: str = ""
-
-    def matches(self, key: ObjectKey) -> bool:
-        """Whether it means that object."""
-        pairs = ((self.group, key.group), (self.kind, key.kind), (self.name, key.name))
-        return all(not pattern or matches(pattern, text) for pattern, text in pairs)
-
-
-class OrphanRules(msgspec.Struct, frozen=True, kw_only=True):
-    """`spec.orphanedResources` of a project; being there at all turns the look-out on."""
-
-    warn: bool = False
-    ignore: tuple[OrphanPattern, ...] = ()
-
-
-def orphan_rules(project_spec: dict[str, Any]) -> OrphanRules | None:
-    """The rules of a project; None when it does not look for orphans.
-
-    Raises:
-        InputError: They have the wrong shape.
-    """
-    value = project_spec.get("orphanedResources")
-    if value is None:
-        return None
-    return decode(value, OrphanRules, at="spec.orphanedResources")
-
-
 def orphans(
     candidates: Iterable[Candidate],
-    rules: OrphanRules,
+    rules: OrphanedResources,
     *,
     namespace: str,
     tracked: Callable[[Candidate], bool],
@@ -91,11 +62,11 @@ def orphans(
         and not tracked(obj)
         and not _kept_by_kubernetes(obj.key)
         and permitted(obj.gvk, obj.key.name)
-        and not any(pattern.matches(obj.key) for pattern in rules.ignore)
+        and not any(_matches(pattern, obj.key) for pattern in rules.ignore)
     )
 
 
-def orphan_warning(found: Iterable[ObjectKey], rules: OrphanRules) -> list[Condition]:
+def orphan_warning(found: Iterable[ObjectKey], rules: OrphanedResources) -> list[Condition]:
     """What is said of orphans; nothing when the project does not want to be warned."""
     number = len(list(found))
     if not number or not rules.warn:
@@ -113,3 +84,8 @@ def _kept_by_kubernetes(key: ObjectKey) -> bool:
     if (key.kind, key.name) in _EVERYWHERE:
         return True
     return (key.kind, key.namespace, key.name) == ("Service", "default", "kubernetes")
+
+
+def _matches(pattern: GroupKindName, key: ObjectKey) -> bool:
+    pairs = ((pattern.group, key.group), (pattern.kind, key.kind), (pattern.name, key.name))
+    return all(not glob or matches(glob, text) for glob, text in pairs)

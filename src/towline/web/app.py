@@ -22,6 +22,7 @@ def build_app(
     sessions: Sessions,
     *,
     ready: Callable[[], str],
+    metrics: Callable[[], bytes],
 ) -> ASGIApp:
     """Joins routes, health checks and metrics.
 
@@ -29,16 +30,20 @@ def build_app(
         routes: Routes of hooks, API, events and pages.
         sessions: Who is logged in.
         ready: An empty string when ready, else what is missing.
+        metrics: All metrics in Prometheus' text format.
     """
-    return Guard(health_and_metrics(routes, ready=ready), sessions)
+    return Guard(health_and_metrics(routes, ready=ready, metrics=metrics), sessions)
 
 
-def health_and_metrics(routes: Sequence[BaseRoute], *, ready: Callable[[], str]) -> Starlette:
+def health_and_metrics(
+    routes: Sequence[BaseRoute], *, ready: Callable[[], str], metrics: Callable[[], bytes]
+) -> Starlette:
     """The routes with health checks and metrics beside them; nobody is asked who they are.
 
     Args:
         routes: Further routes.
         ready: An empty string when ready, else what is missing.
+        metrics: All metrics in Prometheus' text format.
     """
 
     async def healthz(request: Request) -> Response:
@@ -50,17 +55,15 @@ def health_and_metrics(routes: Sequence[BaseRoute], *, ready: Callable[[], str])
         missing = ready()
         return PlainTextResponse(missing or "ok", 503 if missing else 200)
 
-    async def metrics(request: Request) -> Response:
+    async def told(request: Request) -> Response:
         del request
-        return Response(
-            prometheus_client.generate_latest(), media_type=prometheus_client.CONTENT_TYPE_LATEST
-        )
+        return Response(metrics(), media_type=prometheus_client.CONTENT_TYPE_LATEST)
 
     return Starlette(
         routes=[
             Route("/healthz", healthz, methods=["GET"]),
             Route("/readyz", readyz, methods=["GET"]),
-            Route("/metrics", metrics, methods=["GET"]),
+            Route("/metrics", told, methods=["GET"]),
             *routes,
         ],
         exception_handlers={TowlineError: error_response},

@@ -148,7 +148,7 @@ def failure(number: int, error: TowlineError, damaged: tuple[str, ...] = ()) -> 
         where = {name: getattr(error, name) for name in ("file", "line", "column", "field")}
     return Failed(
         number=number,
-        kind=next((name for name, type_ in _KINDS.items() if type(error) is type_), "other"),
+        kind=next((name for name, type_ in _KINDS.items() if isinstance(error, type_)), "other"),
         message=error.message,
         hint=error.hint,
         wanted=error.wanted if isinstance(error, MissingInputError) else None,

@@ -1,89 +1,21 @@
-"""Flux's kustomize-controller applies, prunes and corrects; a folder of this test is its source."""
+"""Flux's kustomize-controller applies, prunes, corrects, impersonates and outlives its server."""
 
 from __future__ import annotations
 
-import hashlib
-import http.server
-import io
-import tarfile
-import threading
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
-import yaml
-from control_planes import ControlPlane
+from control_planes import ControlPlane, drydock
+from flux_controller import NAMESPACE, Flux, running_flux
 from objects import Objects, has_condition
-from programs import free_port, problems, program, started
+from programs import problems
 
-NAMESPACE = "flux-system"
-SOURCES = f"/apis/source.toolkit.fluxcd.io/v1/namespaces/{NAMESPACE}/gitrepositories"
 KUSTOMIZATIONS = f"/apis/kustomize.toolkit.fluxcd.io/v1/namespaces/{NAMESPACE}/kustomizations"
 WEB = "/apis/apps/v1/namespaces/shop/deployments/web"
 SETTINGS = "/api/v1/namespaces/shop/configmaps/settings"
-
-
-def _archive(files: dict[str, list[dict[str, Any]]]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for name, documents in files.items():
-            content = yaml.safe_dump_all(documents).encode()
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.mode = len(content), 0o644
-            archive.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue()
-
-
-class Source:
-    """Plays source-controller: serves archives and names the newest in a source's status."""
-
-    def __init__(self, objects: Objects) -> None:
-        self._objects = objects
-        self._archives: dict[str, bytes] = {}
-        archives = self._archives
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                body = archives.get(self.path)
-                self.send_response(404 if body is None else 200)
-                self.send_header("Content-Length", str(len(body or b"")))
-                self.end_headers()
-                self.wfile.write(body or b"")
-
-            def log_message(self, *_: Any) -> None:
-                """Says nothing."""
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self._thread.start()
-
-    def publish(self, revision: str, files: dict[str, list[dict[str, Any]]]) -> None:
-        body = _archive(files)
-        path = f"/{revision}.tar.gz"
-        self._archives[path] = body
-        host, port = self._server.server_address[:2]
-        artifact = {
-            "digest": f"sha256:{hashlib.sha256(body).hexdigest()}",
-            "lastUpdateTime": "2024-01-01T00:00:00Z",
-            "path": path.lstrip("/"),
-            "revision": f"main@sha1:{hashlib.sha1(revision.encode()).hexdigest()}",
-            "size": len(body),
-            "url": f"http://{host!s}:{port}{path}",
-        }
-        ready = {
-            "type": "Ready",
-            "status": "True",
-            "reason": "Succeeded",
-            "message": "stored",
-            "lastTransitionTime": "2024-01-01T00:00:00Z",
-        }
-        status = {"artifact": artifact, "conditions": [ready], "observedGeneration": 1}
-        self._objects.patch(f"{SOURCES}/shop/status", {"status": status})
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
 
 def _deployment(image: str) -> dict[str, Any]:
@@ -155,45 +87,11 @@ def _job(version: str) -> dict[str, Any]:
     }
 
 
-class Flux(NamedTuple):
-    """A running kustomize-controller, what it says, and the source of its Kustomizations."""
-
-    objects: Objects
-    source: Source
-    log: Callable[[], list[dict[str, Any]]]
-
-
 @pytest.fixture(scope="module")
 def flux(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flux]:
-    """kustomize-controller at work."""
-    binary, folder = program("kustomize-controller"), tmp_path_factory.mktemp("flux")
-    objects = Objects(plane.client)
-    objects.define(sorted(binary.parent.glob("crds/flux/*.yaml")))
-    objects.create("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
-    objects.create(
-        SOURCES,
-        {
-            "apiVersion": "source.toolkit.fluxcd.io/v1",
-            "kind": "GitRepository",
-            "metadata": {"name": "shop"},
-            "spec": {"interval": "1h", "url": "https://git.example/shop"},
-        },
-    )
-    source = Source(objects)
-    argv = [
-        *(str(binary), "--metrics-addr=127.0.0.1:0"),
-        *(f"--health-addr=127.0.0.1:{free_port()}", "--min-retry-delay=100ms"),
-    ]
-    try:
-        with started(
-            argv,
-            folder / "kustomize-controller.log",
-            plane.kubeconfig,
-            RUNTIME_NAMESPACE=NAMESPACE,
-        ) as log:
-            yield Flux(objects, source, log)
-    finally:
-        source.close()
+    """kustomize-controller at work, on each server."""
+    with running_flux(plane, tmp_path_factory.mktemp("flux")) as started_flux:
+        yield started_flux
 
 
 def _kustomization(name: str, **spec: Any) -> dict[str, Any]:
@@ -296,6 +194,20 @@ def test_kustomize_controller_acts_as_an_account_and_replaces_what_is_immutable(
     objects.delete(f"{KUSTOMIZATIONS}/work")
     objects.until_gone(f"{KUSTOMIZATIONS}/work")
     objects.until_gone(job)
+
+
+@pytest.mark.timeout(300)
+def test_kustomize_controller_goes_on_after_a_restart_of_the_server(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as controller:
+        with drydock(tmp_path) as plane:
+            controller.callback(plane.client.close)  # which is used after the restart as well
+            flux = controller.enter_context(running_flux(plane, tmp_path))
+            flux.source.publish("five", {"shop.yaml": [SHOP, _deployment("web:1")]})
+            flux.objects.create(KUSTOMIZATIONS, _kustomization("shop"))
+            _ready(flux.objects, "shop")
+        with drydock(tmp_path):
+            flux.source.publish("six", {"shop.yaml": [SHOP, _deployment("web:2")]})
+            flux.objects.until(WEB, lambda one: _image(one) == "web:2")
 
 
 def _account(objects: Objects, name: str) -> None:

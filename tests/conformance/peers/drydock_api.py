@@ -46,7 +46,7 @@ async def serve(folder: Path, service_cidr: str) -> None:
             await registry.delete(STORAGE_CLASSES, "", storage_class["metadata"]["name"])
         access = open_access(registry, tokens, folder, clock)
         resources = Resources(registry, access, clock, rng, None)
-        health = Health(live={}, ready={"store": lambda: not store.closed})
+        health = Health(lambda: not store.closed)
         app = ApiServer(registry, resources, access, health, clock=clock, address=f"{host}:{port}")
         server = uvicorn.Server(
             uvicorn.Config(

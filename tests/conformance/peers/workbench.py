@@ -1,12 +1,14 @@
 """Drives controllers through the API alone: there is no kubelet, the test says how pods are.
 
-Pods stay unbound, so that deleting one takes it away at once and nothing but the test changes it.
+Without a node pods stay unbound, so that deleting one takes it away at once and nothing but the test
+changes it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -133,6 +135,37 @@ class Workbench:
     def _say(self, pod: Obj, status: Obj) -> None:
         path = f"{self._talk.path('pods', pod['metadata']['name'])}/status"
         self.send("PATCH", path, {"status": status}, STRATEGIC_PATCH)
+
+    def end_deleted(self) -> None:
+        """Ends bound pods that are to be deleted, as their kubelet would."""
+        for pod in self.list("pods"):
+            if "deletionTimestamp" in pod["metadata"]:
+                path = self._talk.path("pods", pod["metadata"]["name"])
+                self._talk.quiet("DELETE", path, {"gracePeriodSeconds": 0})
+
+    @contextlib.contextmanager
+    def node(
+        self, name: str, labels: Obj | None = None, *, keeps_off: bool = False
+    ) -> Iterator[str]:
+        """A node, ready and with nobody on it; gives the path of its object.
+
+        Args:
+            name: Its name.
+            labels: Its labels.
+            keeps_off: Whether it has a taint that no pod tolerates.
+        """
+        full = {"cpu": "8", "memory": "8Gi", "pods": "100"}
+        ready = [{"type": "Ready", "status": "True"}]
+        status = {"capacity": full, "allocatable": full, "conditions": ready}
+        meta = {"name": name, "labels": {"kubernetes.io/hostname": name, **(labels or {})}}
+        self.send("POST", "/api/v1/nodes", {"metadata": meta, "status": status})
+        path = f"/api/v1/nodes/{name}"
+        # Admission keeps pods off a new node until a controller, which is not run, lets them.
+        taints = [{"key": "k", "value": "v", "effect": "NoSchedule"}] if keeps_off else []
+        patch = [{"op": "add", "path": "/spec/taints", "value": taints}]
+        self.send("PATCH", path, patch, JSON_PATCH)
+        yield path
+        self.send("DELETE", path)
 
     # Time
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
 import subprocess
@@ -24,7 +25,7 @@ from towline.errors import InputError
 from towline.gitops.attribution import Cause
 from towline.gitops.diff import Strategy, three_way_patch
 from towline.gitops.targets import TargetSet, settle
-from towline.kube.refs import ObjectKey
+from towline.kube.refs import GroupKind, GroupVersionKind, ObjectKey
 from towline.kube.status import ApiError
 from towline.kubeclient import KubeClient, load_kubeconfig
 from towline.kubeclient.objects import CachedObject, cached_object
@@ -58,16 +59,19 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 class Settings:
-    """A cache that holds the configuration only."""
+    """A cache that holds the configuration and definitions only."""
 
     def __init__(self) -> None:
         self.data: dict[str, str] = {}
+        self.definitions: dict[ObjectKey, CachedObject] = {}
 
     def get(self, key: ObjectKey) -> CachedObject | None:
         version = str(hash(json.dumps(self.data, sort_keys=True)))
         meta = {"name": "argocd-cm", "namespace": "argocd", "resourceVersion": version}
         raw = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": self.data}
-        return _cached(raw) if key == CONFIG and self.data else None
+        if key == CONFIG:
+            return _cached(raw) if self.data else None
+        return self.definitions.get(key)
 
 
 class World:
@@ -325,6 +329,89 @@ async def test_differences_are_ignored_by_pointer_expression_and_manager(
     assert await world.differs(manifest, strategy, **rule(jqPathExpressions=[path]))
     with pytest.raises(InputError, match=r"'\.a \| \(' is no jq path expression"):
         await world.differs(manifest, strategy, **rule(jqPathExpressions=[".a | ("]))
+
+
+WIDGETS = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "widgets.ex.com"},
+    "spec": {
+        "group": "ex.com",
+        "scope": "Namespaced",
+        "names": {"plural": "widgets", "singular": "widget", "kind": "Widget"},
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {
+                    "openAPIV3Schema": {
+                        "type": "object",
+                        "properties": {
+                            "spec": {
+                                "type": "object",
+                                "properties": {
+                                    "mode": {"type": "string", "default": "fast"},
+                                    "parts": {
+                                        "type": "array",
+                                        "x-kubernetes-list-type": "map",
+                                        "x-kubernetes-list-map-keys": ["name"],
+                                        "items": {
+                                            "type": "object",
+                                            "required": ["name"],
+                                            "properties": {
+                                                "name": {"type": "string"},
+                                                "size": {"type": "integer", "default": 1},
+                                            },
+                                        },
+                                    },
+                                },
+                            }
+                        },
+                    }
+                },
+            }
+        ],
+    },
+}
+CUSTOM: list[tuple[str, Edit | None, Edit | None]] = [
+    ("same", None, None),
+    ("mode", lambda o: o["spec"].update(mode="slow"), None),
+    ("more", lambda o: o["spec"]["parts"].append({"name": "z"}), None),
+    ("size", lambda o: o["spec"]["parts"][0].update(size=3), None),
+    ("gone", lambda o: o["spec"]["parts"].pop(0), None),
+    ("left", None, lambda o: o["spec"]["parts"].pop(0)),
+]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("strategy", [Strategy.STRUCTURED, Strategy.SERVER_SIDE])
+async def test_custom_resources_merge_by_the_schema_of_their_definition(
+    world: World, strategy: Strategy
+) -> None:
+    gvk = GroupVersionKind("apiextensions.k8s.io", "v1", "CustomResourceDefinition")
+    if await world.client.get(gvk, "", "widgets.ex.com") is None:
+        await world.client.create(WIDGETS, manager="test")
+    stored = await world.client.get(gvk, "", "widgets.ex.com")
+    assert stored is not None
+    key = ObjectKey(gvk.group, gvk.kind, "", "widgets.ex.com")
+    world.settings.definitions[key] = cached_object(orjson.dumps(stored), gvk)
+    while await world.client.discovery.resource(GroupKind("ex.com", "Widget")) is None:
+        await asyncio.sleep(0.05)  # the server begins to serve it
+    for name, edit, rewrite in CUSTOM:
+        parts = [{"name": "a"}, {"name": "b", "size": 2}]
+        manifest = {
+            "apiVersion": "ex.com/v1",
+            "kind": "Widget",
+            "metadata": {"name": f"{name}-{strategy.value}"},
+            "spec": {"parts": parts},
+        }
+        await world.apply(manifest, server_side=True)
+        if edit is not None:
+            await world.edit(manifest, edit)
+        wanted = manifest if rewrite is None else changed(manifest, rewrite)
+        expected = await world.would_change(wanted, server_side=True)
+        assert (name, await world.differs(wanted, strategy)) == (name, expected)
 
 
 @pytest.mark.asyncio

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 from peers.client import Client
 from peers.kubernetes import PROGRAMS, Kubernetes
+from peers.workbench import Workbench
 
 REAL = os.environ.get("TOWLINE_API_SERVER") == "kubernetes"
 
@@ -184,3 +185,10 @@ def api(server: Server) -> Iterator[Client]:
     client = Client(server.url, server.token)
     yield client
     client.close()
+
+
+@pytest.fixture
+def bench(api: Client, request: pytest.FixtureRequest) -> Workbench:
+    """A namespace of the test's own."""
+    name = request.node.originalname.removeprefix("test_").replace("_", "-")
+    return Workbench(api, name[:60].strip("-"))

@@ -259,14 +259,14 @@ async def _answers(kubeconfig: Path) -> bool:
 
 @contextlib.asynccontextmanager
 async def running_engine(
-    kubeconfig: Path, repos: DictRepos, observer: EngineObserver | None = None
+    kubeconfig: Path, repos: DictRepos, observer: EngineObserver | None = None, **parts: Any
 ) -> AsyncIterator[Engine]:
     """Client, cache, kubelet and controller, all within one task group."""
     clock = SystemClock()
     async with KubeClient(load_kubeconfig(kubeconfig)) as client:
         await prepare_cluster(client, "argocd", crds())
         cache = WatchCache(client, clock)
-        controller = ApplicationController(client, cache, repos, clock, observer=observer)
+        controller = ApplicationController(client, cache, repos, clock, observer=observer, **parts)
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(cache.run(engine_kind)),

@@ -40,14 +40,16 @@ CHART = {
 class Instance:
     """An engine's sources, as after a start; what it has on disk outlives it."""
 
-    def __init__(self, folder: Path, site: Any, git: Git) -> None:
+    def __init__(self, folder: Path, site: Any, git: Git, *, workers: bool) -> None:
         self.mirrors = Mirrors(folder / "mirrors", git, site.credentials)
         self.blobs = Blobs(folder / "blobs", b"k" * 32)
         self.workers = WorkerPool(WorkerLimits(), templates=folder / "templates")
         self.reader = SourceReader(
             repos=self.mirrors,
             charts=None,
-            renders=Renders(RenderCache(store=self.blobs), WorkerRenderer(self.workers)),
+            renders=Renders(
+                RenderCache(store=self.blobs), WorkerRenderer(self.workers) if workers else None
+            ),
             facts=None,
             age_keys=lambda _: (),
             clock=SystemClock(),
@@ -83,8 +85,8 @@ class Bench:
         await self._ann.git("push", "-q", self._site.url("o/r", login=self._site.login), "main")
 
     @contextlib.asynccontextmanager
-    async def instance(self) -> AsyncIterator[Instance]:
-        made = Instance(self.folder, self._site, self._git)
+    async def instance(self, *, workers: bool = False) -> AsyncIterator[Instance]:
+        made = Instance(self.folder, self._site, self._git, workers=workers)
         try:
             yield made
         finally:
@@ -156,25 +158,35 @@ DAMAGES = {
     "zeroed pack": zero_files("mirrors/*/objects/pack/*.pack"),
     "zeroed index of a pack": zero_files("mirrors/*/objects/pack/*.idx"),
     "zeroed render": zero_files("blobs/*"),
-    "zeroed compiled template": zero_files("templates/units/*"),
     "zeroed tips": zero_files("mirrors/*/tips"),
     "left locks": leave_locks,
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-@pytest.mark.parametrize("moved", [False, True], ids=["same commit", "new commit"])
+CASES = [
+    ("truncated pack", False),
+    ("deleted blob", False),
+    ("deleted commit", False),
+    ("zeroed render", False),
+    ("deleted blob", True),
+    ("deleted tree", True),
+    ("zeroed pack", True),
+    ("zeroed index of a pack", True),
+    ("zeroed tips", True),
+    ("left locks", True),
+]
+
+
+@pytest.mark.parametrize(("damage", "moved"), CASES)
 async def test_r13_damage_heals_within_a_reconcile_and_never_shows(
-    bench: Bench, damage: Callable[[Bench], None], moved: bool
+    bench: Bench, damage: str, moved: bool
 ) -> None:
     await bench.push(1)
     async with bench.instance() as before:
         assert await before.reconcile() == "v1"
-    if not moved:
+    if not moved and damage != "zeroed render":
         (bench.folder / "blobs").rename(bench.folder / "aside")  # else nothing would be read
-    if damage is DAMAGES["zeroed render"] and not moved:
-        (bench.folder / "aside").rename(bench.folder / "blobs")
-    damage(bench)
+    DAMAGES[damage](bench)
     if moved:
         await bench.push(2)
     wanted = "v2" if moved else "v1"
@@ -227,7 +239,6 @@ async def test_r13_damage_below_an_open_mirror_heals_as_well(bench: Bench) -> No
     async with bench.instance() as running:
         assert await running.reconcile() == "v1"
         await bench.push(2)
-        await running.mirrors.resolve(running._app.spec.source.repo_url, "main")  # noqa: SLF001
         delete_loose("tree")(bench)
         failures: list[TowlineError] = []
         for _ in range(2):
@@ -237,3 +248,17 @@ async def test_r13_damage_below_an_open_mirror_heals_as_well(bench: Bench) -> No
                 failures.append(error)
         assert len(failures) <= 1
         assert await running.reconcile() == "v2"
+
+
+async def test_r13_zeroed_compiled_templates_are_compiled_anew(bench: Bench) -> None:
+    units = bench.folder / "templates" / "units"
+    await bench.push(1)
+    async with bench.instance(workers=True) as before:
+        assert await before.reconcile() == "v1"
+        async with asyncio.timeout(20):
+            while not [file for file in units.glob("*") if file.name[0] != "."]:
+                await asyncio.sleep(0.01)
+    zero_files("templates/units/*")(bench)
+    await bench.push(2)
+    async with bench.instance(workers=True) as after:
+        assert await after.reconcile() == "v2"

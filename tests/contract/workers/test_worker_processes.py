@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
+import io
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import tarfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pygit2
 import pytest
 
-from towline.errors import InputError, LimitError, NotFoundError
+from towline.errors import InputError, LimitError, NotFoundError, TowlineError
 from towline.git.tree import GitTree
 from towline.render.source import RenderRequest, render_source
-from towline.workers.messages import GitAddress
+from towline.workers.messages import ArchiveAddress, GitAddress
 from towline.workers.pool import DamagedTreeError, WorkerLimits, WorkerPool
 
 AUTHOR = pygit2.Signature("Dana", "dana@example.com", 1700000000, 0)
@@ -204,3 +208,46 @@ async def test_s66_a_new_worker_uses_what_another_compiled_unless_it_was_changed
         file.write_bytes(content)
     assert await names() == ["x"]
     assert await templates_in(folder) == first
+
+
+def packed(folder: Path, entries: dict[str, bytes | None]) -> ArchiveAddress:
+    """An archive of files; None makes a link to a file of this machine."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w:gz") as archive:
+        for name, content in entries.items():
+            info = tarfile.TarInfo(name)
+            if content is None:
+                info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+            info.size = len(content or b"")
+            archive.addfile(info, io.BytesIO(content or b""))
+    digest = hashlib.sha256(data.getvalue()).hexdigest()
+    (folder / digest).write_bytes(data.getvalue())
+    return ArchiveAddress(str(folder / digest), digest)
+
+
+CHART_FILE = {"web/Chart.yaml": b"apiVersion: v2\nname: web\nversion: 1.0.0\n"}
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ({"../../evil.yaml": b"x"}, "parent directory"),
+        ({"web/link": None}, "link"),
+        ({"web/big": bytes(200 << 20)}, "large|bytes|ratio|size"),
+        ({f"web/f{n}": b"" for n in range(30_000)}, "entries|files|many"),
+    ],
+    ids=["s60-slip", "s60-link", "s59-ratio", "s59-count"],
+)
+async def test_s59_s60_hostile_archives_fail_in_the_worker_alone(
+    tmp_path: Path, entries: dict[str, bytes | None], message: str
+) -> None:
+    chart = {"repoURL": "https://charts.example", "chart": "web", "targetRevision": "1.0.0"}
+    asked = RenderRequest(source=chart, app_name="x", namespace="prod", revision="1.0.0")
+    async with pool() as workers:
+        with pytest.raises(TowlineError) as caught:
+            await workers.render(asked, packed(tmp_path, {**CHART_FILE, **entries}), {}, {})
+        assert re.search(message, str(caught.value)), caught.value
+        good = await workers.render(asked, packed(tmp_path, dict(CHART_FILE)), {}, {})
+        assert good.source_type == "Helm"
+        assert len(workers.pids) == 1

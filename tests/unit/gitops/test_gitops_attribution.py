@@ -88,9 +88,13 @@ EARLIER = entry("early", "2025-01-01T00:00:00Z", REPLICAS)
         ),
         (
             deployment(None),
-            [OURS, entry("patcher", "2026-01-03T00:00:00Z", IMAGE)],
+            [
+                OURS,
+                entry("patcher", "2026-01-03T00:00:00Z", IMAGE),
+                entry("later", "2026-01-04T00:00:00Z", {"f:status": {"f:replicas": {}}}),
+            ],
             (".spec.replicas", Change.ADD, Cause.REMOVED, "patcher", 1, msgspec.UNSET),
-            "perhaps taken away by patcher, which wrote to the object last at 2026-01-03T00:00:00Z",
+            "perhaps taken away by patcher, which wrote there last at 2026-01-03T00:00:00Z",
         ),
         (
             deployment(paused=True),

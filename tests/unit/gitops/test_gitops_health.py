@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from towline.argo.status import HealthCode
+from towline.gitops.compare import Pair, application_health
 from towline.gitops.health import Health, assess, combine
-from towline.kube.refs import ObjectKey
+from towline.kube.refs import ObjectKey, gvk_of
 
 WAIT = "Waiting for rollout to finish: "
 
@@ -235,3 +237,55 @@ def test_the_worst_counts_and_three_causes_are_named() -> None:
 
 def test_nothing_is_healthy() -> None:
     assert combine([]) == Health(HealthCode.HEALTHY)
+
+
+def child_app(name: str, **meta: Any) -> Any:
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Application",
+        "metadata": {"name": name, "namespace": "argocd", **meta},
+    }
+
+
+def live_pair(body: Any, *, hook: bool = False) -> Pair:
+    live: Any = SimpleNamespace(body=lambda: body, annotations=body["metadata"].get("annotations"))
+    meta, gvk = body["metadata"], gvk_of(body)
+    live.annotations = live.annotations or {}
+    return Pair(
+        key=ObjectKey(gvk.group, gvk.kind, meta.get("namespace", ""), meta["name"]),
+        gvk=gvk,
+        target=None,
+        live=live,
+        status=None,
+        ours=True,
+        hook=hook,
+    )
+
+
+def noted(**notes: str) -> Any:
+    return child_app("kid", annotations=notes)
+
+
+@pytest.mark.parametrize(
+    ("pair", "code", "expected"),
+    [
+        (live_pair(child_app("kid")), "Degraded", "Degraded"),
+        (live_pair(child_app("kid")), "Suspended", "Suspended"),
+        (live_pair(child_app("kid")), "Unknown", "Healthy"),
+        (live_pair(child_app("kid")), "Missing", "Healthy"),
+        (live_pair(child_app("root")), "Degraded", "Healthy"),
+        (live_pair(child_app("kid"), hook=True), "Degraded", "Healthy"),
+        (
+            live_pair(noted(**{"argocd.argoproj.io/ignore-healthcheck": "true"})),
+            "Degraded",
+            "Healthy",
+        ),
+        (live_pair(noted(**{"argocd.argoproj.io/hook": "Skip"})), "Degraded", "Healthy"),
+        (live_pair(noted(**{"helm.sh/hook": "pre-rollback"})), "Degraded", "Healthy"),
+        (live_pair(pod("Unknown")), "Unknown", "Unknown"),
+    ],
+)
+def test_what_counts_for_the_application(pair: Pair, code: str, expected: str) -> None:
+    judge = lambda _: Health(HealthCode(code))  # noqa: E731
+    root = ObjectKey("argoproj.io", "Application", "argocd", "root")
+    assert application_health([pair], judge, root).status == expected

@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from towline.argo.names import TRACKING_ID
+from towline.argo.project import parse_project
 from towline.errors import InputError
 from towline.gitops.exclusions import excluded_warning, parse_kind_filter
-from towline.gitops.orphans import orphan_rules, orphan_warning, orphans
+from towline.gitops.orphans import orphan_warning, orphans
 from towline.gitops.tracking_methods import (
     INSTALLATION_ID,
     INSTANCE_LABEL,
@@ -214,9 +215,7 @@ def test_orphans_are_what_nobody_tracks_in_the_namespace() -> None:
         at("Deployment", "forbidden", "prod", "apps"),
         at("Secret", "sh.helm.release.v1.x"),
     ]
-    spec = {"orphanedResources": {"warn": True, "ignore": [{"kind": "Secret", "name": "sh.helm*"}]}}
-    rules = orphan_rules(spec)
-    assert rules is not None
+    rules = rules_of({"warn": True, "ignore": [{"kind": "Secret", "name": "sh.helm*"}]})
 
     def among(namespace: str) -> list[str]:
         return [
@@ -235,17 +234,17 @@ def test_orphans_are_what_nobody_tracks_in_the_namespace() -> None:
     assert among("") == []
 
 
+def rules_of(orphaned: Any) -> Any:
+    project = {"metadata": {"name": "p"}, "spec": {"orphanedResources": orphaned}}
+    return parse_project(project).spec.orphaned_resources
+
+
 def test_who_is_warned_of_orphans() -> None:
-    assert orphan_rules({}) is None
-    quiet, loud = (
-        orphan_rules({"orphanedResources": {}}),
-        orphan_rules({"orphanedResources": {"warn": True}}),
-    )
-    assert quiet is not None
-    assert loud is not None
+    assert rules_of(None) is None
+    quiet, loud = rules_of({}), rules_of({"warn": True})
     (warning,) = orphan_warning([KEY, KEY], loud)
     assert warning.message == "Application has 2 orphaned resources"
     assert orphan_warning([KEY], quiet) == orphan_warning([], loud) == []
     with pytest.raises(InputError) as error:
-        orphan_rules({"orphanedResources": {"warn": "yes"}})
+        rules_of({"warn": "yes"})
     assert error.value.field == "spec.orphanedResources.warn"

@@ -313,6 +313,6 @@ async def site(tmp_path: Path, password_hash: str) -> AsyncIterator[Site]:
         if isinstance(route, Route)
         for method in sorted((route.methods or {"POST"}) - {"HEAD"})
     ]
-    app = build_app(routes, sessions, ready=lambda: "")
+    app = build_app(routes, sessions, ready=lambda: "", metrics=lambda: b"")
     yield Site(Client(app), store, sessions, applications, pipelines, paths)
     await store.close()

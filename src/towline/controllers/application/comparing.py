@@ -9,17 +9,21 @@ from towline.argo.application import Application
 from towline.argo.manifest import content_digest
 from towline.argo.names import APP_PROJECT, APPLICATION, instance_name
 from towline.argo.project import Project, parse_project
+from towline.argo.status import Condition
 from towline.controllers.application.differing import Differ
 from towline.controllers.application.judging import HealthScripts, Judge
 from towline.controllers.application.kinds import scope_of
 from towline.controllers.application.live import LiveIndex
 from towline.controllers.application.memory import Memory
 from towline.controllers.application.ports import ClusterApi, LiveCache
+from towline.gitops.attribution import FieldDrift
 from towline.gitops.compare import Comparison, World, application_health, compare
 from towline.gitops.diff import Schemas
+from towline.gitops.exclusions import handled
 from towline.gitops.health import Health
 from towline.gitops.ignore import PathRemover
 from towline.gitops.live import LiveObject
+from towline.gitops.orphans import Candidate, orphan_warning, orphans
 from towline.gitops.projects import destination_permitted, kind_permitted
 from towline.gitops.targets import Target, TargetSet, settle
 from towline.gitops.tasks import Task
@@ -111,7 +115,9 @@ class Comparer:
             scopes.append(None if found is None else found.namespaced)
         memory.unknown_kinds = None in scopes
         namespace = app.spec.destination.namespace
-        key = content_digest([result.digest, result.places, namespace, scopes])
+        kinds_handled = self._differ.settings().kinds
+        rules = msgspec.to_builtins(kinds_handled)
+        key = content_digest([result.digest, result.places, namespace, scopes, rules])
         if memory.targets is not None and memory.targets[0] == key:
             return memory.targets[1]
         known = dict(zip(kinds, scopes, strict=True))
@@ -121,6 +127,7 @@ class Comparer:
             namespace=namespace,
             scope=known.get,
         )
+        settled = handled(settled, kinds_handled, app.spec.destination.server)
         memory.targets = (key, settled)
         return settled
 
@@ -138,7 +145,48 @@ class Comparer:
             modified=lambda target, _: verdicts[target.key],
             permitted=lambda gvk, name: self.permitted(project, gvk, name),
         )
-        return compare(targets, live, world)
+        comparison = compare(targets, live, world)
+        strays = self._strays(app, project, targets)
+        return msgspec.structs.replace(comparison, conditions=(*comparison.conditions, *strays))
+
+    async def drifts(
+        self, app: Application, memory: Memory, comparison: Comparison
+    ) -> dict[ObjectKey, tuple[FieldDrift, ...]]:
+        """For each live object that is out of sync, the fields, and who wrote them.
+
+        Raises:
+            InputError: An object cannot be compared.
+            TransientError: The cluster does not answer a dry run.
+        """
+        return {
+            pair.key: await self._differ.explained(app, pair.target, pair.live)
+            for pair in comparison.out_of_sync
+            if pair.target is not None and pair.live is not None
+        }
+
+    def _strays(self, app: Application, project: Project, targets: TargetSet) -> list[Condition]:
+        """Warns of objects in the application's namespace that no application tracks."""
+        rules = project.spec.orphaned_resources
+        if rules is None:
+            return []
+        namespace = app.spec.destination.namespace
+        found = orphans(
+            self._cache.objects(namespace=namespace) if namespace else (),
+            rules,
+            namespace=namespace,
+            tracked=lambda obj: obj.key in targets.objects or self._is_tracked(obj),
+            permitted=lambda gvk, name: self.permitted(project, gvk, name),
+        )
+        return orphan_warning(found, rules)
+
+    def _is_tracked(self, obj: Candidate) -> bool:
+        """Whether there is an application that the object is tracked by."""
+        mark = tracked_by(obj.annotations)
+        if mark is None:
+            return False
+        namespace, separator, name = mark.instance.partition("_")
+        place = (namespace, name) if separator else (self._namespace, mark.instance)
+        return self._cache.get(ObjectKey(*APPLICATION.group_kind, *place)) is not None
 
     async def respecting(self, app: Application, task: Task) -> Task:
         """The task with a target that leaves ignored fields as they are in the cluster.
@@ -152,8 +200,16 @@ class Comparer:
         return msgspec.structs.replace(task, target=target)
 
     def tracked(self, app: Application) -> list[CachedObject]:
-        """Live objects without owners that carry the application's tracking id."""
-        return self._index.tracked(self.instance(app))
+        """Live objects without owners that carry the application's tracking id.
+
+        Those of kinds that are left alone are not among them: nothing may happen to them.
+        """
+        kinds, server = self._differ.settings().kinds, app.spec.destination.server
+        return [
+            obj
+            for obj in self._index.tracked(self.instance(app))
+            if not kinds.excluded(obj.gvk.group_kind, server)
+        ]
 
     def owned(self, app: Application) -> list[CachedObject]:
         """Live objects that are the application's own, without copies of others."""
@@ -181,7 +237,7 @@ class Comparer:
     async def _live(
         self, app: Application, memory: Memory, targets: TargetSet
     ) -> list[CachedObject]:
-        found = {obj.key: obj for obj in self._index.tracked(self.instance(app))}
+        found = {obj.key: obj for obj in self.tracked(app)}
         for key, target in targets.objects.items():
             live = await self._counterpart(target)
             if live is not None:

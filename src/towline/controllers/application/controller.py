@@ -28,6 +28,7 @@ from towline.controllers.application.delete_hooks import DeleteHooks
 from towline.controllers.application.deletion import Deleter
 from towline.controllers.application.differing import CONFIG_MAP
 from towline.controllers.application.draft import Draft
+from towline.controllers.application.events import EventWriter
 from towline.controllers.application.install import ensure_default_project
 from towline.controllers.application.judging import HealthScripts
 from towline.controllers.application.live import LiveIndex
@@ -126,6 +127,8 @@ class ApplicationController:
         self._namespace = namespace
         self._settings = settings
         self._canonical_url = canonical_url
+        self._observer = observer
+        self._events = EventWriter(client, clock)
         self._config = ObjectKey("", "ConfigMap", namespace, CONFIG_MAP)
         self._memories: dict[AppKey, Memory] = {}
         self._watched_sources: dict[AppKey, tuple[str, list[tuple[str, str]]]] = {}
@@ -183,6 +186,7 @@ class ApplicationController:
                 group.create_task(
                     ensure_default_project(self._client, self._clock, self._namespace)
                 )
+                group.create_task(self._events.run(), name="application-events")
                 await self._cache.synced()
                 for obj in self._applications():
                     self._queue.add((obj.key.namespace, obj.key.name))
@@ -307,8 +311,12 @@ class ApplicationController:
             await self._broke(app, first_leaf(error))
             raise
 
+    def _changed(self, before: Application, after: Application) -> None:
+        self._events.changed(before, after)
+        self._observer.changed(before, after)
+
     async def _work(self, app: Application, memory: Memory) -> float | None:
-        draft = Draft(app)
+        draft = Draft(app, self._changed)
         if app.deleting:
             return await self._deleter.step(draft, memory)
         wait: float | None = None
@@ -340,6 +348,7 @@ class ApplicationController:
         now = self._clock.monotonic()
         try:
             decision = await self._refresher.refresh(draft, memory, level)
+            self._observer.compared(draft.app, self._clock.monotonic() - now)
             if level >= Level.LATEST:
                 memory.poll_due = now + self._poll_after(draft.app)
             if isinstance(decision, StartSync):
@@ -393,14 +402,14 @@ class ApplicationController:
     async def _refuse(self, found: CachedObject, error: InputError) -> None:
         """A malformed specification: nothing is done but to say so."""
         body = found.body()
-        draft = Draft(parse_application({**body, "spec": {}, "operation": None}))
+        draft = Draft(parse_application({**body, "spec": {}, "operation": None}), self._changed)
         self._refresher.refuse(draft, error)
         await draft.write(self._client, self._cache)
 
     async def _broke(self, app: Application, error: BaseException) -> None:
         """Something in an application that nobody foresaw: said there; the queue tries again."""
         if not isinstance(error, TowlineError):
-            draft = Draft(app)
+            draft = Draft(app, self._changed)
             self._refresher.broke(draft, error)
             await draft.write(self._client, self._cache)
 

@@ -10,6 +10,7 @@ from typing import Final
 from towline.argo.application import Application
 from towline.argo.manifest import content_digest, located
 from towline.argo.names import COMPARE_OPTIONS, FIELD_MANAGER
+from towline.controllers.application.custom_schemas import CustomSchemas
 from towline.controllers.application.memory import Memory
 from towline.controllers.application.ports import ClusterApi, LiveCache, Obj
 from towline.errors import InputError, TowlineError, TransientError
@@ -75,6 +76,7 @@ class Differ:
         self._cache = cache
         self._schemas = schemas
         self._namespace = namespace
+        self._custom = CustomSchemas(client, cache)
         self._jq = jq
         self._server_side = server_side
         self._settings: tuple[str, CompareSettings] = ("", CompareSettings())
@@ -136,7 +138,7 @@ class Differ:
         """
         prediction = await self._located(app, target, live, self.settings())
         managed = (live.body().get("metadata") or {}).get("managedFields")
-        return attribute(prediction, managed, self._schemas(target.gvk))
+        return attribute(prediction, managed, self._schemas(target.gvk) or self._custom(target.gvk))
 
     async def shown(
         self, app: Application, target: Target, live: LiveObject
@@ -224,6 +226,7 @@ class Differ:
             ignore_aggregated_roles=settings.options.ignore_aggregated_roles,
             known_types=settings.known_types,
             tracking=settings.tracking,
+            custom=self._custom,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from towline.argo.application import Application, parse_application
@@ -9,16 +10,20 @@ from towline.argo.names import APPLICATION, FIELD_MANAGER, REFRESH
 from towline.controllers.application.ports import ClusterApi, LiveCache
 from towline.kube.patch.merge import apply_merge_patch, create_merge_patch
 
+Written = Callable[[Application, Application], None]
+
 
 class Draft:
     """The next state of one Application.
 
     Args:
         app: The application as it is.
+        written: Is told of each change that was written: before and after.
     """
 
-    def __init__(self, app: Application) -> None:
+    def __init__(self, app: Application, written: Written) -> None:
         self.app = app
+        self._written = written
         self.status: dict[str, Any] = dict(app.status)
         self.operation: dict[str, Any] | None = app.raw.get("operation") or None
         self.refreshed = False
@@ -79,7 +84,8 @@ class Draft:
             APPLICATION, self.app.namespace, self.app.name, patch, manager=FIELD_MANAGER
         )
         cache.put(answer)
-        self.app = parse_application(answer)
+        before, self.app = self.app, parse_application(answer)
+        self._written(before, self.app)
         self.status = dict(self.app.status)
         self.operation = self.app.raw.get("operation") or None
         self.refreshed = False

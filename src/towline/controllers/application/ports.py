@@ -7,6 +7,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Literal, Protocol
 
+from towline.argo.application import Application
 from towline.kube.refs import GroupKind, GroupVersionKind, ObjectKey
 from towline.kubeclient.discovery import ApiResource
 from towline.kubeclient.objects import CachedObject
@@ -239,3 +240,9 @@ class EngineObserver:
 
     def healed(self, app: str, key: ObjectKey, at: dt.datetime) -> None:
         """The repair of an object was carried out."""
+
+    def changed(self, before: Application, after: Application) -> None:
+        """The engine has written an application's status or operation."""
+
+    def compared(self, app: Application, seconds: float) -> None:
+        """An application was compared with its source, which took that long."""

@@ -59,6 +59,7 @@ _EVALUATED = (
     ConditionType.SHARED_RESOURCE,
     ConditionType.REPEATED_RESOURCE,
     ConditionType.EXCLUDED_RESOURCE,
+    ConditionType.ORPHANED_RESOURCE,
 )
 
 _COMMIT = 40  # hex digits

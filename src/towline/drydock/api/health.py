@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import orjson
 
@@ -12,26 +12,57 @@ from towline.drydock.api.messages import Request, Response
 _TEXT = "text/plain; charset=utf-8"
 
 
+# Checks that tools look for by name. Each stands for a step of the start that is behind the server
+# when it takes its first request, so that an answer is the proof of them.
+_STARTED = (
+    "ping",
+    "log",
+    *(
+        f"poststarthook/{hook}"
+        for hook in (
+            "start-apiserver-admission-initializer",
+            "generic-apiserver-start-informers",
+            "start-apiextensions-informers",
+            "start-apiextensions-controllers",
+            "crd-informer-synced",
+            "bootstrap-controller",
+            "start-system-namespaces-controller",
+            "start-service-ip-repair-controllers",
+            "scheduling/bootstrap-system-priority-classes",
+            "start-cluster-authentication-info-controller",
+            "start-kube-aggregator-informers",
+            "apiservice-registration-controller",
+            "apiservice-status-local-available-controller",
+            "apiservice-status-remote-available-controller",
+            "kube-apiserver-autoregistration",
+            "apiservice-openapi-controller",
+            "storage-readiness",
+        )
+    ),
+    "autoregister-completion",
+)
+_STARTED_READY = ("informer-sync",)
+
+
 class Health:
-    """Named checks behind `/healthz`, `/livez` and `/readyz`.
+    """Named checks behind `/healthz`, `/livez` and `/readyz`, named as kube-apiserver's.
 
     Args:
-        live: Checks of liveness.
-        ready: More checks, of readiness.
+        store: Whether the store takes writes; shown as `etcd`.
     """
 
-    def __init__(
-        self, live: Mapping[str, Callable[[], bool]], ready: Mapping[str, Callable[[], bool]]
-    ) -> None:
-        self._live = {"ping": lambda: True, **live}
-        self._ready = {**self._live, **ready}
+    def __init__(self, store: Callable[[], bool]) -> None:
+        started = dict.fromkeys(_STARTED, lambda: True)
+        self._live = {**started, "etcd": store}
+        self._ready = {**self._live, **dict.fromkeys(_STARTED_READY, lambda: True)}
 
     def answer(self, path: tuple[str, ...], request: Request) -> Response:
         """The verdict, `ok` or 500 with the failed checks."""
         root = path[0]
         checks = self._ready if root == "readyz" else self._live
         if len(path) > 1:
-            checks = {name: check for name, check in checks.items() if name == path[1]}
+            wanted = "/".join(path[1:])
+            checks = {name: check for name, check in checks.items() if name == wanted}
             if not checks:
                 return Response(b"404 page not found\n", status=404, content_type=_TEXT)
         excluded = request.params("exclude")

@@ -16,6 +16,7 @@ from towline.drydock.control.garbage import GarbageCollector
 from towline.drydock.control.job import JobController
 from towline.drydock.control.namespace import NamespaceController
 from towline.drydock.control.replicaset import ReplicaSetController, ReplicationController
+from towline.drydock.control.resourcequota import ResourceQuotaController
 from towline.drydock.control.scheduler import Scheduler
 from towline.drydock.control.serviceaccount import ServiceAccountController
 from towline.drydock.control.serviceaddresses import ServiceAddressController
@@ -49,6 +50,7 @@ def controllers(cluster: Cluster, clock: Clock, folders: Folders | None = None) 
         EndpointsController(cluster, clock),
         EndpointSliceMirroringController(cluster),
         ServiceAddressController(cluster, clock),
+        ResourceQuotaController(cluster),
         GarbageCollector(cluster),
         NamespaceController(cluster, clock),
         ServiceAccountController(cluster),

@@ -37,8 +37,9 @@ class Backend(NamedTuple):
         pod: The pod.
         address: Its IP address.
         ports: The Service's ports as this pod has them.
-        serving: It is ready, or the Service wants pods that are not.
+        serving: The pod is ready.
         terminating: It is being deleted.
+        published: The Service wants it whatever its state is.
     """
 
     pod: Obj
@@ -46,11 +47,17 @@ class Backend(NamedTuple):
     ports: tuple[Port, ...]
     serving: bool
     terminating: bool
+    published: bool
+
+    @property
+    def leaving(self) -> bool:
+        """Whether it is to get no new connections because it is being deleted."""
+        return self.terminating and not self.published
 
     @property
     def ready(self) -> bool:
         """Whether it takes new connections."""
-        return self.serving and not self.terminating
+        return self.published or (self.serving and not self.terminating)
 
 
 def backends(service: Obj, pods: Iterable[Obj]) -> list[Backend]:
@@ -67,8 +74,9 @@ def backends(service: Obj, pods: Iterable[Obj]) -> list[Backend]:
                 pod,
                 address,
                 tuple(sorted(_ports(service, pod))),
-                publish or podstate.is_ready(pod),
-                podstate.is_terminating(pod) and not publish,
+                podstate.is_ready(pod),
+                podstate.is_terminating(pod),
+                publish,
             )
         )
     return sorted(found, key=lambda one: one.pod["metadata"]["name"])

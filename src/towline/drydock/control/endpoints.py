@@ -107,9 +107,7 @@ def endpoints(service: Obj, found: list[Backend]) -> Obj:
         "metadata": {"name": meta["name"], "namespace": meta["namespace"], "labels": labels},
     }
     portless = not service["spec"].get("ports")
-    usable = [one for one in found if not one.terminating and (one.ports or portless)][
-        :MAX_ADDRESSES
-    ]
+    usable = [one for one in found if not one.leaving and (one.ports or portless)][:MAX_ADDRESSES]
     usable.sort(key=lambda one: one.ports)
     subsets = [
         _subset(service, list(group))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from towline.drydock.cluster import Obj
 from towline.drydock.control.ownership import controller_reference
@@ -13,8 +14,18 @@ HASH_LABEL = "controller.kubernetes.io/hash"
 
 
 def snapshot(owner: Obj) -> Obj:
-    """The data of a revision: a patch that puts the owner's template back."""
-    return {"spec": {"template": {**owner["spec"]["template"], "$patch": "replace"}}}
+    """The data of a revision: a patch that puts the owner's template back.
+
+    Clients compare it byte by byte with what they make of the owner: names are in order.
+    """
+    template = {**owner["spec"]["template"], "$patch": "replace"}
+    return {"spec": {"template": _ordered(template)}}
+
+
+def _ordered(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _ordered(value[name]) for name in sorted(value)}
+    return [_ordered(one) for one in value] if isinstance(value, list) else value
 
 
 def template_of(revision: Obj) -> Obj:

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from towline.aio.clock import Clock, rfc3339
-from towline.drydock.admission import accounts, namespaces, pods, services, volumes
+from towline.drydock.admission import accounts, namespaces, pods, quota, services, volumes
 from towline.drydock.admission.services import AllocationError, ServicePlan
 from towline.drydock.refusals import (
     already_exists,
@@ -155,12 +155,32 @@ class Writes:
         if present is not None:
             going = bool(present.obj["metadata"].get("deletionTimestamp"))
             raise already_exists(kind.url_resource, key.name, going=going)
+        self._check_quotas(kind, obj, None)
         warnings = (*warnings, *metadata.finalizer_warnings(kind, obj, None))
         warnings = (*warnings, *strategy.inert_warnings(kind))
         obj = self._allocate(kind, obj, None)
         if kind.resource == strategy.CUSTOM_RESOURCE_DEFINITIONS:
             obj = definitions.established(obj, self._kinds, self._now())
         return self._commit(kind, obj, options, warnings, created=True)
+
+    def _check_quotas(self, kind: ServedKind, new: Obj, old: Obj | None) -> None:
+        if not kind.namespaced or not self._store.count(quota.QUOTAS):
+            return
+        key = self._key(kind, new)
+        found = [
+            one.obj
+            for one in self._store.head_records(quota.QUOTAS)
+            if one.key.namespace == key.namespace
+        ]
+        if not found:
+            return
+        others = [
+            one.obj
+            for one in self._store.head_records(kind.resource)
+            if one.key.namespace == key.namespace and one.key != key
+        ]
+        for one in found:
+            quota.check(one, kind.resource, new, old, others)
 
     # Update
 
@@ -295,6 +315,8 @@ class Writes:
         if options.guard is not None:
             options.guard(old, new)
         warnings = (*warnings, *pipeline.check(kind, new, old))
+        if kind.resource in (strategy.SERVICES, strategy.CLAIMS) and not subresource:
+            self._check_quotas(kind, new, old)
         warnings = (*warnings, *metadata.finalizer_warnings(kind, new, old))
         new = self._allocate(kind, new, old)
         if kind.resource == strategy.CUSTOM_RESOURCE_DEFINITIONS:

@@ -36,7 +36,7 @@ _ROLLOUT: Final = Rule(
         # Rollouts writes the generation as text; older versions wrote a hash, which says nothing.
         When(
             PROGRESSING,
-            (Less(left="status.observedGeneration", right="metadata.generation"),),
+            (Differs(left="status.observedGeneration", right="metadata.generation", numbers=True),),
             _NOT_SEEN,
         ),
         When(DEGRADED, (Cond(type="InvalidSpec", status=ANY),)),
@@ -127,24 +127,14 @@ _APPLICATION_SET: Final = Rule(
 )
 _CRON_WORKFLOW: Final = Rule(
     clauses=(
-        When(SUSPENDED, (Field(path="spec.suspend", values=(True,)),), "It is suspended"),
-        When(DEGRADED, (Cond(type="SubmissionError"),)),
         When(DEGRADED, (Cond(type="SpecError"),)),
-        When(HEALTHY, (Field(path="status"),), ""),
+        When(DEGRADED, (Cond(type="SubmissionError"),)),
+        When(HEALTHY, (Cond(type="Completed"),)),
     ),
-    message="Waiting for the status",
+    otherwise=HEALTHY,
+    message="CronWorkflow is healthy.",
 )
-
-
-def _events(types: tuple[str, ...]) -> Rule:
-    """Degraded when a condition is false; healthy when all of the types are true."""
-    return Rule(
-        clauses=(
-            When(DEGRADED, (Cond(type=ANY, status="False"),)),
-            When(HEALTHY, tuple(Cond(type=one) for one in types), ""),
-        ),
-        message="Waiting for the status",
-    )
+_EVENTS: Final = condition("Deployed", "Waiting for initialization")
 
 
 def _flux(*needed: str) -> Rule:
@@ -198,6 +188,40 @@ _SCALED: Final = Rule(
     message="Waiting for the autoscaler",
 )
 _SOURCE: Final = _flux("ArtifactInStorage")
+_HELM_REPOSITORY: Final = Rule(
+    clauses=(
+        _SOURCE.clauses[0],
+        When(HEALTHY, (Field(path="spec.type", values=("oci",)),), "It has no status"),
+        *_SOURCE.clauses[1:],
+    ),
+    message=_SOURCE.message,
+)
+_HELM_RELEASE: Final = Rule(
+    clauses=(
+        *_flux("Released").clauses[:-1],
+        When(HEALTHY, (Cond(type="Ready"), Cond(type="TestSuccess")), "{@Ready.reason}"),
+        _flux().clauses[-1],
+    ),
+    message=_SOURCE.message,
+)
+_IMAGES: Final = Rule(
+    clauses=(
+        _SOURCE.clauses[0],
+        When(
+            PROGRESSING,
+            (
+                Cond(type="Ready", status="False"),
+                Cond(
+                    type="Reconciling",
+                    reasons=("NewGeneration", "AccessingRepository", "ApplyingPolicy"),
+                ),
+            ),
+            "{@Ready.reason}",
+        ),
+        *_flux().clauses[2:],
+    ),
+    message=_SOURCE.message,
+)
 
 DELIVERY: Final[Mapping[str, Rule]] = {
     "argoproj.io/Rollout": _ROLLOUT,
@@ -205,17 +229,18 @@ DELIVERY: Final[Mapping[str, Rule]] = {
     "argoproj.io/Experiment": _ANALYSIS,
     "argoproj.io/ApplicationSet": _APPLICATION_SET,
     "argoproj.io/CronWorkflow": _CRON_WORKFLOW,
-    "argoproj.io/EventBus": _events(("Configured", "Deployed")),
-    "argoproj.io/EventSource": _events(("SourcesProvided", "Deployed")),
-    "argoproj.io/Sensor": _events(("DependenciesProvided", "TriggersProvided", "Deployed")),
+    "argoproj.io/EventBus": _EVENTS,
+    "argoproj.io/EventSource": _EVENTS,
+    "argoproj.io/Sensor": _EVENTS,
     "source.toolkit.fluxcd.io/GitRepository": _SOURCE,
     "source.toolkit.fluxcd.io/HelmChart": _SOURCE,
     "source.toolkit.fluxcd.io/Bucket": _SOURCE,
     "source.toolkit.fluxcd.io/OCIRepository": _SOURCE,
-    "source.toolkit.fluxcd.io/HelmRepository": _STATIC_FLUX,
+    "source.toolkit.fluxcd.io/HelmRepository": _HELM_REPOSITORY,
     "kustomize.toolkit.fluxcd.io/Kustomization": _flux(),
-    "helm.toolkit.fluxcd.io/HelmRelease": _flux(),
-    "image.toolkit.fluxcd.io/*": _STATIC_FLUX,
+    "helm.toolkit.fluxcd.io/HelmRelease": _HELM_RELEASE,
+    "image.toolkit.fluxcd.io/*": _IMAGES,
+    "notification.toolkit.fluxcd.io/Receiver": _flux(),
     "notification.toolkit.fluxcd.io/*": _STATIC_FLUX,
     "serving.knative.dev/Service": _knative("Ready", "ConfigurationsReady", "RoutesReady"),
     "serving.knative.dev/*": _knative("Ready"),

@@ -21,6 +21,7 @@ from towline.gitops.bundled_health.standard import (
     PROGRESSING,
     STANDARD,
     SUSPENDED,
+    UNKNOWN,
     condition,
     phases,
     verdict_of,
@@ -91,35 +92,21 @@ _CROSSPLANE: Final = Rule(
 )
 
 
-def _strimzi(waiting: str) -> Rule:
+def _strimzi(*expected: str) -> Rule:
+    """Degraded when it is not ready for another reason than the expected ones."""
     return Rule(
         clauses=(
             InOrder(
                 (
-                    (Cond(type="NotReady", other_than=("Creating",)), DEGRADED),
+                    (Cond(type="NotReady", other_than=expected), DEGRADED),
                     (Cond(type="Ready"), HEALTHY),
                 )
             ),
         ),
-        message=waiting,
+        message="Waiting for {kind}",
     )
 
 
-_STRIMZI_SCALED: Final = Rule(
-    clauses=(
-        When(SUSPENDED, (Field(path="spec.state", values=("paused", "stopped")),), "It is paused"),
-        *_strimzi("").clauses,
-    ),
-    message="Waiting for Kafka",
-)
-_SEALED: Final = Rule(
-    clauses=(
-        When(DEGRADED, (Cond(type="Synced", status="False"),)),
-        When(HEALTHY, (Cond(type="Synced"),)),
-    ),
-    otherwise=HEALTHY,
-    message="Sealed Secret is available",
-)
 _EXTERNAL: Final = Rule(
     clauses=(
         When(
@@ -136,12 +123,14 @@ _EXTERNAL: Final = Rule(
 )
 _PROMETHEUS: Final = Rule(
     clauses=(
-        When(SUSPENDED, (Field(path="spec.paused", values=(True,)),), "It is paused"),
-        When(DEGRADED, (Cond(type="Available", status="False"),)),
-        When(DEGRADED, (Cond(type="Available", status="Degraded"),)),
-        When(HEALTHY, (Cond(type="Available"), Cond(type="Reconciled"))),
+        When(HEALTHY, (Cond(type="Available"),), "All instances are available"),
+        When(
+            PROGRESSING,
+            (Cond(type="Available", status=ANY, reasons=("SomePodsNotReady",)),),
+        ),
+        When(DEGRADED, (Cond(type="Available", status=ANY),)),
     ),
-    message="Waiting for its pods",
+    message="Waiting for initialization",
 )
 _CNPG: Final = Rule(
     clauses=(
@@ -182,7 +171,27 @@ _CNPG: Final = Rule(
             ),
             "{status.phaseReason}",
         ),
-        When(DEGRADED, (Field(path="status.phase"),), "{status.phaseReason}"),
+        When(
+            DEGRADED,
+            (
+                Field(
+                    path="status.phase",
+                    values=(
+                        "Switchover in progress",
+                        "Failing over",
+                        "Upgrading Postgres major version",
+                        "Cluster upgrade delayed",
+                        "Waiting for user action",
+                        "Primary instance is being restarted in-place",
+                        "Primary instance is being restarted without a switchover",
+                        "Online upgrade in progress",
+                        "Applying configuration",
+                    ),
+                ),
+            ),
+            "{status.phaseReason}",
+        ),
+        When(UNKNOWN, (Field(path="status.phase"),), "{status.phaseReason}"),
     ),
     message="Waiting for the cluster",
 )
@@ -222,6 +231,24 @@ _ELASTIC: Final = phases(
     degraded=("red",),
     message="Health is {status.health}",
 )
+_ELASTICSEARCH: Final = Rule(
+    clauses=(
+        *phases(
+            "status.phase",
+            progressing=("ApplyingChanges", "MigratingData"),
+            degraded=("Invalid",),
+            message="Elasticsearch phase is {status.phase}",
+        ).clauses,
+        *phases(
+            "status.health",
+            healthy=("green",),
+            degraded=("yellow", "red"),
+            message="Elasticsearch Cluster status is {status.health}",
+        ).clauses,
+    ),
+    otherwise=UNKNOWN,
+    message="Elasticsearch has not told its state",
+)
 _SPARK: Final = phases(
     "status.applicationState.state",
     healthy=("RUNNING", "COMPLETED"),
@@ -246,7 +273,7 @@ OPERATORS: Final[Mapping[str, Rule]] = {
     "acme.cert-manager.io/Order": _ACME,
     "acme.cert-manager.io/Challenge": _ACME,
     "trust.cert-manager.io/Bundle": condition("Synced", "Waiting for the bundle"),
-    "bitnami.com/SealedSecret": _SEALED,
+    "bitnami.com/SealedSecret": condition("Synced", "Waiting for Sealed Secret to be decrypted"),
     "external-secrets.io/ExternalSecret": _EXTERNAL,
     "external-secrets.io/ClusterExternalSecret": condition("Ready", "Waiting for its secrets"),
     "external-secrets.io/PushSecret": condition("Ready", "Waiting for PushSecret"),
@@ -254,9 +281,8 @@ OPERATORS: Final[Mapping[str, Rule]] = {
     "external-secrets.io/ClusterSecretStore": condition("Ready", "Waiting for the store"),
     "*.crossplane.io/*": _CROSSPLANE,
     "*.upbound.io/*": _CROSSPLANE,
-    "kafka.strimzi.io/KafkaConnect": _STRIMZI_SCALED,
-    "kafka.strimzi.io/KafkaConnector": _STRIMZI_SCALED,
-    "kafka.strimzi.io/*": _strimzi("Waiting for Kafka"),
+    "kafka.strimzi.io/Kafka": _strimzi("Creating"),
+    "kafka.strimzi.io/*": _strimzi(),
     "monitoring.coreos.com/Prometheus": _PROMETHEUS,
     "monitoring.coreos.com/PrometheusAgent": _PROMETHEUS,
     "monitoring.coreos.com/Alertmanager": _PROMETHEUS,
@@ -272,7 +298,7 @@ OPERATORS: Final[Mapping[str, Rule]] = {
     "rabbitmq.com/*": condition("Ready", "Waiting for RabbitMQ"),
     "*.services.k8s.aws/*": _RESOURCE_CONTROLLER,
     "*.cnrm.cloud.google.com/*": _CONFIG_CONNECTOR,
-    "elasticsearch.k8s.elastic.co/Elasticsearch": _ELASTIC,
+    "elasticsearch.k8s.elastic.co/Elasticsearch": _ELASTICSEARCH,
     "kibana.k8s.elastic.co/Kibana": _ELASTIC,
     "apm.k8s.elastic.co/ApmServer": _ELASTIC,
     "beat.k8s.elastic.co/Beat": _ELASTIC,

@@ -68,7 +68,11 @@ _DEFINITION: Final = Rule(
     clauses=(
         When(PROGRESSING, (Absent(path=_NONE),), "Status conditions not found"),
         When(PROGRESSING, (Cond(type="Terminating"),), "CRD is terminating: {@.message}"),
-        When(DEGRADED, (Cond(type="NamesAccepted", status="False"),)),
+        When(
+            DEGRADED,
+            (Cond(type="NamesAccepted", status="False"),),
+            "CRD names have not been accepted: {@.message}",
+        ),
         When(
             DEGRADED,
             (Cond(type="Established"), Cond(type="NonStructuralSchema")),
@@ -81,16 +85,16 @@ _DEFINITION: Final = Rule(
 )
 
 
-def _not_programmed(at: str) -> tuple[When, ...]:
+def _not_programmed(at: str, *, current: bool = False) -> tuple[When, ...]:
     return tuple(
-        When(PROGRESSING, (Cond(type="Programmed", status=status, at=at),))
+        When(PROGRESSING, (Cond(type="Programmed", status=status, at=at, current=current),))
         for status in ("False", "Unknown")
     )
 
 
-def _refused(at: str) -> tuple[When, ...]:
+def _refused(at: str, *, current: bool = False) -> tuple[When, ...]:
     return tuple(
-        When(DEGRADED, (Cond(type=type_, status="False", at=at),))
+        When(DEGRADED, (Cond(type=type_, status="False", at=at, current=current),))
         for type_ in ("ResolvedRefs", "Accepted")
     )
 
@@ -108,11 +112,24 @@ _GATEWAY: Final = Rule(
 )
 _ROUTE: Final = Rule(
     clauses=(
-        *_refused(_PARENTS),
-        *_not_programmed(_PARENTS),
-        When(HEALTHY, (Cond(type=ANY, status=ANY, at=_PARENTS),), "Accepted by its gateways"),
+        *_refused(_PARENTS, current=True),
+        *_not_programmed(_PARENTS, current=True),
+        When(
+            HEALTHY,
+            (Cond(type=ANY, status=ANY, at=_PARENTS, current=True),),
+            "{kind} is healthy",
+        ),
     ),
     message="Waiting for the status of its gateways",
+)
+_CLUSTER: Final = Rule(
+    clauses=(
+        When(SUSPENDED, (Field(path="spec.paused", values=(True,)),), "Cluster is paused"),
+        When(DEGRADED, (Cond(type="Ready", status="False"),)),
+        When(DEGRADED, (Field(path="status.phase", values=("Failed",)),)),
+        When(HEALTHY, (Field(path="status.phase", values=("Provisioned",)),), "Cluster is running"),
+    ),
+    message="Waiting for clusters",
 )
 _CLUSTER_API: Final = Rule(
     clauses=(
@@ -145,7 +162,7 @@ PLATFORM: Final[Mapping[str, Rule]] = {
     "gateway.networking.k8s.io/GatewayClass": condition("Accepted", "Waiting for a controller"),
     "gateway.networking.k8s.io/*Route": _ROUTE,
     "snapshot.storage.k8s.io/VolumeSnapshot": _SNAPSHOT,
-    "cluster.x-k8s.io/Cluster": _CLUSTER_API,
+    "cluster.x-k8s.io/Cluster": _CLUSTER,
     "cluster.x-k8s.io/Machine": _CLUSTER_API,
     "cluster.x-k8s.io/MachineDeployment": _CLUSTER_API,
     "cluster.x-k8s.io/MachinePool": _CLUSTER_API,

@@ -28,6 +28,7 @@ class Cond(msgspec.Struct, frozen=True, kw_only=True):
         reasons: One of these reasons; any when empty.
         other_than: None of these reasons.
         at: Where the conditions are.
+        current: Whether it must have been written for the present generation.
     """
 
     type: str
@@ -35,9 +36,13 @@ class Cond(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[str, ...] = ()
     other_than: tuple[str, ...] = ()
     at: str = CONDITIONS
+    current: bool = False
 
-    def fits(self, condition: dict[str, Any]) -> bool:
-        """Whether a condition is meant."""
+    def fits(self, condition: dict[str, Any], generation: Any = None) -> bool:
+        """Whether a condition is meant; `generation` is the object's."""
+        stale = generation is not None and condition.get("observedGeneration") != generation
+        if self.current and stale:
+            return False
         reason = condition.get("reason")
         return (
             self.type in (ANY, condition.get("type"))
@@ -136,9 +141,12 @@ def judge(rule: Rule, obj: dict[str, Any]) -> Health:
 
 def _when(clause: When, obj: dict[str, Any]) -> Health | None:
     first: dict[str, Any] | None = None
+    generation = next(values_at(obj, "metadata.generation"), None)
     for test in clause.tests:
         if isinstance(test, Cond):
-            condition = next((c for c in _conditions(obj, test.at) if test.fits(c)), None)
+            condition = next(
+                (c for c in _conditions(obj, test.at) if test.fits(c, generation)), None
+            )
             if condition is None:
                 return None
             first = first or condition

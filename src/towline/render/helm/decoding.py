@@ -162,9 +162,7 @@ def text_map_of(value: Any, field: str, *, keyed: bool = False) -> dict[str, str
         return None
     if not isinstance(value, dict):
         raise _mismatch(value, f"struct field {field} of type map[string]string")
-    return {
-        key: text_of(item, f"{field}.{key}" if keyed else field) for key, item in value.items()
-    }
+    return {key: text_of(item, f"{field}.{key}" if keyed else field) for key, item in value.items()}
 
 
 def mapping_of(value: Any, field: str, type_name: str) -> dict[str, Any]:

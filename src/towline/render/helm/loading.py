@@ -20,7 +20,7 @@ from towline.render.helm.metadata import Metadata, decode_metadata, validate_met
 from towline.render.helm.values import copy_values, merge_maps
 
 _MAX_DEPTH: Final = 20
-_API_VERSIONS: Final = frozenset({"v1", "v2"})
+_API_VERSIONS: Final = frozenset({"v1", "v2", "v3"})
 _LEGACY: Final = frozenset({"requirements.yaml", "requirements.lock"})
 _KEPT_BYTES: Final = 8 * 1024 * 1024
 _VALUES: Final[BoundedCache[dict[str, Any]]] = BoundedCache(512)
@@ -132,7 +132,8 @@ class _Loader:
         if depth > _MAX_DEPTH:
             raise LimitError(f"subcharts are nested deeper than {_MAX_DEPTH}")
         metadata = _metadata(files)
-        if self._major > 3 and metadata is not None and metadata.api_version not in _API_VERSIONS:
+        known = metadata is None or depth > 0 or metadata.api_version in _API_VERSIONS
+        if self._major > 3 and not known:
             raise ChartError("unsupported chart version")
         chart = Chart(metadata if metadata is not None else Metadata())
         subcharts: dict[str, list[ChartFile]] = {}

@@ -101,9 +101,11 @@ def render_chart(
         LimitError: Too much of something.
     """
     check_installable(chart)
-    check_release_name(release.name)
     major = release.major
-    DependencyProcessing(major).process(chart, values)
+    if major > 3 and chart.metadata.api_version == "v3":
+        raise ChartError("invalid chart apiVersion")  # Helm 4 reads such charts, no more
+    check_release_name(release.name)
+    _process_dependencies(chart, values, major)
     offered = capabilities(
         major=major, kube_version=release.kube_version, api_versions=release.api_versions
     )
@@ -130,6 +132,15 @@ def render_chart(
         error.written = "".join(_piece(path, text) for path, text in texts if text.strip(SPACE))
         raise
     return Rendered(crds, result.generic, result.hooks)
+
+
+def _process_dependencies(chart: Chart, values: Table, major: int) -> None:
+    try:
+        DependencyProcessing(major).process(chart, values)
+    except ChartError as error:
+        if major < 4:
+            raise
+        raise ChartError(f"chart dependencies processing failed: {error.message}") from error
 
 
 def _release_object(release: Release) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NoReturn
+import re
+from typing import Any, Final
 
 import msgspec
 import yaml
@@ -17,7 +18,7 @@ def key_problem(text: str) -> str:
     reader = _Reader(text)
     try:
         reader.read()
-    except _Refused as refused:
+    except _RefusedError as refused:
         return f"yaml: invalid map key: {go_syntax(refused.key)}"
     except (yaml.YAMLError, UnicodeEncodeError):
         return ""
@@ -27,7 +28,7 @@ def key_problem(text: str) -> str:
     return f"unsupported map key of type: %!s(<nil>), key: <nil>, value: {shown}"
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     def __init__(self, key: Any) -> None:
         super().__init__()
         self.key = key
@@ -38,6 +39,7 @@ class _Absent(msgspec.Struct, frozen=True):
 
 
 _ABSENT: Final = _Absent()
+_FRACTION: Final = re.compile(r"[-+0-9_]*[.eE][-+0-9_.eE]*\Z")
 
 
 class _Reader:
@@ -76,7 +78,7 @@ class _Reader:
         while not isinstance(event := self._get(), yaml.MappingEndEvent):
             key = self._node(event)
             if isinstance(key, list | dict):
-                _refuse(key)
+                raise _RefusedError(key)
             value = self._node(self._get())
             if key is None and self.null_value is _ABSENT:
                 self.null_value = value
@@ -84,14 +86,11 @@ class _Reader:
         return entries
 
 
-def _refuse(key: Any) -> NoReturn:
-    raise _Refused(key)
-
-
 def _scalar(event: Any) -> Any:
     if not event.implicit[0] or event.tag is not None:
         return event.value
     try:
-        return resolve_plain(event.value)
+        value = resolve_plain(event.value)
+        return float(value) if type(value) is int and _FRACTION.match(event.value) else value
     except NotJsonError:
         return float(event.value.replace(".", "").lower())

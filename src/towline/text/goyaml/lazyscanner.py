@@ -66,6 +66,12 @@ class _LazyParser(Reader, Scanner, Parser):
     def stale_possible_simple_keys(self) -> None:
         """Keys are looked at one by one when they matter."""
 
+    def fetch_stream_end(self) -> None:
+        """The end of the text: whatever ends there ends a line."""
+        if self.column:
+            self.line, self.column = self.line + 1, 0
+        super().fetch_stream_end()
+
     def fetch_value(self) -> None:
         """A colon: the key before it must still be one."""
         key = self.possible_simple_keys.get(self.flow_level)

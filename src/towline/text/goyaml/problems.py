@@ -82,5 +82,3 @@ def _syntax_problem(error: yaml.MarkedYAMLError, text: str) -> str:
 
 def _placed(line: int, problem: str) -> str:
     return f"line {line}: {problem}" if line else problem
-
-

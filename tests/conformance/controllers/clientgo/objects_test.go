@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"context"
 	"reflect"
 	"strings"
 	"testing"
@@ -14,8 +15,11 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 )
 
@@ -247,4 +251,72 @@ func TestEvictionRespectsABudget(t *testing.T) {
 	err = server.kube.PolicyV1().Evictions(name).Evict(ctx, &policyv1.Eviction{
 		ObjectMeta: metav1.ObjectMeta{Namespace: name, Name: "missing"}})
 	that(t, apierrors.IsNotFound(err), "evicting a missing pod: %v", err)
+}
+
+func TestImmutableConfigMapsStayAsTheyAre(t *testing.T) {
+	ctx, maps := t.Context(), server.kube.CoreV1().ConfigMaps(namespace(t))
+	made := configMap("one", map[string]string{"k": "v"})
+	made.Immutable = ptr.To(true)
+	made, err := maps.Create(ctx, made, metav1.CreateOptions{})
+	must(t, err)
+	made.Data["k"] = "w"
+	_, err = maps.Update(ctx, made, metav1.UpdateOptions{})
+	that(t, apierrors.IsInvalid(err), "an immutable map was changed: %v", err)
+}
+
+// warnings keeps what the server warns of.
+type warnings struct{ texts []string }
+
+func (w *warnings) HandleWarningHeader(_ int, _ string, text string) {
+	w.texts = append(w.texts, text)
+}
+
+func TestUnknownFieldsAreWarnedOf(t *testing.T) {
+	name, heard := namespace(t), &warnings{}
+	config := rest.CopyConfig(server.config)
+	config.WarningHandler = heard
+	client, err := dynamic.NewForConfig(config)
+	must(t, err)
+	_, err = client.Resource(configMaps).Namespace(name).Create(t.Context(),
+		&unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "ConfigMap",
+			"metadata": map[string]any{"name": "one"}, "nonsense": "x"}}, metav1.CreateOptions{})
+	must(t, err)
+	that(t, len(heard.texts) == 1 && heard.texts[0] == `unknown field "nonsense"`, "%v", heard.texts)
+}
+
+func TestOwnersOfAnotherNamespaceAreNoOwners(t *testing.T) {
+	ctx, one, other := t.Context(), namespace(t), namespace(t)
+	owner, err := server.kube.CoreV1().ConfigMaps(one).Create(
+		ctx, configMap("owner", nil), metav1.CreateOptions{})
+	must(t, err)
+	owned := configMap("owned", nil)
+	owned.OwnerReferences = []metav1.OwnerReference{
+		{APIVersion: "v1", Kind: "ConfigMap", Name: owner.Name, UID: owner.UID}}
+	_, err = server.kube.CoreV1().ConfigMaps(other).Create(ctx, owned, metav1.CreateOptions{})
+	must(t, err)
+	eventually(t, "the collector", func(ctx context.Context) (bool, error) {
+		_, err := server.kube.CoreV1().ConfigMaps(other).Get(ctx, "owned", metav1.GetOptions{})
+		return apierrors.IsNotFound(err), nil
+	})
+}
+
+func TestGeneratedNamesAndNodePodsAreSelectable(t *testing.T) {
+	ctx, name := t.Context(), namespace(t)
+	bound := podSpec()
+	bound.NodeSelector, bound.NodeName = nil, "no-such-node"
+	for _, spec := range []corev1.PodSpec{bound, podSpec()} {
+		made, err := server.kube.CoreV1().Pods(name).Create(ctx, &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{GenerateName: "made-"}, Spec: spec}, metav1.CreateOptions{})
+		must(t, err)
+		that(t, len(made.Name) == len("made-")+5, "name %q", made.Name)
+	}
+	for selector, count := range map[string]int{
+		"spec.nodeName=no-such-node": 1, "spec.nodeName!=no-such-node": 1,
+		"status.phase=Pending": 2, "status.phase!=Pending,spec.restartPolicy=Always": 0} {
+		found, err := server.kube.CoreV1().Pods(name).List(ctx, metav1.ListOptions{FieldSelector: selector})
+		must(t, err)
+		that(t, len(found.Items) == count, "%s: %d pods", selector, len(found.Items))
+	}
+	_, err := server.kube.CoreV1().Pods(name).List(ctx, metav1.ListOptions{FieldSelector: "spec.nonsense=1"})
+	that(t, apierrors.IsBadRequest(err), "a field that cannot be selected: %v", err)
 }

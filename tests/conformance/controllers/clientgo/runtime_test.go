@@ -5,10 +5,13 @@ import (
 	"testing"
 	"time"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
 	applycorev1 "k8s.io/client-go/applyconfigurations/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/events"
@@ -220,4 +223,45 @@ func TestTheMapperFindsAKindThatCameLater(t *testing.T) {
 	})
 	_, err = mapper.RESTMapping(gvk, "v2")
 	that(t, meta.IsNoMatchError(err), "a version that is none: %v", err)
+}
+
+func TestTheRuntimeClientReachesSubresources(t *testing.T) {
+	ctx, defined, name := t.Context(), define(t), namespace(t)
+	direct, err := client.New(server.config, client.Options{Scheme: defined.scheme, FieldOwner: "runtime"})
+	must(t, err)
+	widget := &Widget{ObjectMeta: metav1.ObjectMeta{Namespace: name, Name: "one"},
+		Spec: WidgetSpec{Size: 1}}
+	must(t, direct.Create(ctx, widget))
+	scale := &autoscalingv1.Scale{Spec: autoscalingv1.ScaleSpec{Replicas: 4}}
+	must(t, direct.SubResource("scale").Update(ctx, widget, client.WithSubResourceBody(scale)))
+	must(t, direct.Get(ctx, client.ObjectKeyFromObject(widget), widget))
+	that(t, widget.Spec.Size == 4, "size %d", widget.Spec.Size)
+	status := unstructuredWidget(defined, "one", nil)
+	status.SetNamespace(name)
+	status.Object["status"] = map[string]any{"replicas": int64(4)}
+	delete(status.Object, "spec")
+	must(t, direct.Status().Apply(ctx, client.ApplyConfigurationFromUnstructured(status)))
+	must(t, direct.Get(ctx, client.ObjectKeyFromObject(widget), widget))
+	that(t, widget.Status.Replicas == 4 && widget.Spec.Size == 4, "%+v", widget)
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: name, Name: "own"}}
+	must(t, direct.Create(ctx, account))
+	token := &authenticationv1.TokenRequest{}
+	must(t, direct.SubResource("token").Create(ctx, account, token))
+	that(t, token.Status.Token != "" && !token.Status.ExpirationTimestamp.IsZero(), "no token")
+}
+
+func TestTheRuntimeClientWatches(t *testing.T) {
+	ctx, defined, name := t.Context(), define(t), namespace(t)
+	watching, err := client.NewWithWatch(server.config, client.Options{Scheme: defined.scheme})
+	must(t, err)
+	stream, err := watching.Watch(ctx, &WidgetList{}, client.InNamespace(name))
+	must(t, err)
+	defer stream.Stop()
+	widget := &Widget{ObjectMeta: metav1.ObjectMeta{Namespace: name, Name: "one"}}
+	must(t, watching.Create(ctx, widget))
+	must(t, watching.Delete(ctx, widget))
+	for _, expected := range []watch.EventType{watch.Added, watch.Deleted} {
+		event := receive(t, "an event", stream.ResultChan())
+		that(t, event.Type == expected && event.Object.(*Widget).UID == widget.UID, "%v", event)
+	}
 }

@@ -111,7 +111,7 @@ def app(name: str = "web", url: str = "https://git.test/a/b", revision: str = "m
 
 
 def test_a_draft_without_a_change_is_no_patch() -> None:
-    draft = Draft(parse_application(app()))
+    draft = Draft(parse_application(app()), lambda *_: None)
     assert draft.patch() == {}
 
 
@@ -119,7 +119,7 @@ def test_a_draft_says_only_what_changed() -> None:
     raw = app()
     raw["operation"] = {"sync": {"revision": "x"}}
     raw["metadata"]["annotations"] = {REFRESH: "hard"}
-    draft = Draft(parse_application(raw))
+    draft = Draft(parse_application(raw), lambda *_: None)
     draft.status["sync"] = {"status": "OutOfSync", "revision": "x"}
     draft.operation = None
     draft.refreshed = True
@@ -353,7 +353,7 @@ def test_s65_objects_that_own_each_other_in_circles_cost_no_more_than_others() -
         settings=nothing,
         namespace="argocd",
     )
-    draft = Draft(parse_application(app()))
+    draft = Draft(parse_application(app()), lambda *_: None)
     asyncio.run(refresher.refresh(draft, Memory(), Level.SUMMARY))
     assert cache.asked <= 2 * len(cache.found)
 

@@ -141,7 +141,7 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
     tokens = TokenFile(tmp_path / "tokens.csv")
     access = open_access(registry, tokens, tmp_path, clock)
     resources = Resources(registry, access, clock, Random(7), None)
-    health = Health(live={}, ready={"store": lambda: not store.closed})
+    health = Health(lambda: not store.closed)
     app = ApiServer(registry, resources, access, health, clock=clock, address="127.0.0.1:1")
     made = Api(app, registry, tokens.admin_token)
     yield made

@@ -69,7 +69,7 @@ async def measured(api: Any, tmp_path: Any) -> Any:
     access = open_access(registry, TokenFile(tmp_path / "tokens.csv"), tmp_path, clock)
     metrics = Metrics(registry.store, source, clock)
     resources = Resources(registry, access, clock, Random(7), None, metrics=metrics)
-    health = Health(live={}, ready={})
+    health = Health(lambda: True)
     api.app = ApiServer(registry, resources, access, health, clock=clock, address="h:1")
     return api
 

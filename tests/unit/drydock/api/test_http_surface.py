@@ -208,14 +208,14 @@ async def test_openapi_documents_are_hashed_and_name_patch_parameters(api: Any) 
 
 async def test_readiness_tells_which_check_failed(api: Any) -> None:
     verbose = await api.get("/readyz?verbose")
-    assert b"[+]store ok" in verbose.body
-    one = await api.get("/readyz/store")
+    assert b"[+]etcd ok" in verbose.body
+    one = await api.get("/readyz/etcd")
     assert one.body == b"ok"
     await api.registry.store.close()
     reply = await api.get("/readyz")
     assert reply.status == 500
-    assert b"[-]store failed: reason withheld" in reply.body
-    assert (await api.get("/readyz?exclude=store")).status == 200
+    assert b"[-]etcd failed: reason withheld" in reply.body
+    assert (await api.get("/readyz?exclude=etcd")).status == 200
 
 
 async def test_reviews_say_who_asks_and_that_it_may(api: Any) -> None:

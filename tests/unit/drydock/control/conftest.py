@@ -50,6 +50,7 @@ KINDS = {
     GroupResource("batch", "cronjobs"): ("CronJob", True),
     GroupResource("batch", "jobs"): ("Job", True),
     GroupResource("discovery.k8s.io", "endpointslices"): ("EndpointSlice", True),
+    GroupResource("", "resourcequotas"): ("ResourceQuota", True),
     GroupResource("networking.k8s.io", "servicecidrs"): ("ServiceCIDR", False),
     GroupResource("networking.k8s.io", "ipaddresses"): ("IPAddress", False),
     GroupResource("apiextensions.k8s.io", "customresourcedefinitions"): (

@@ -101,7 +101,13 @@ def test_endpoints_hold_ready_and_not_ready_without_terminating() -> None:
 def test_publish_not_ready_addresses_counts_every_pod_as_ready() -> None:
     open_ = service(publishNotReadyAddresses=True)
     (slice_,) = slices(open_, backends(open_, PODS_OF_ALL_SORTS))
-    assert set(conditions(slice_).values()) == {(True, True, False)}
+    assert conditions(slice_) == {
+        "10.0.0.2": (True, True, False),
+        "10.0.0.3": (True, False, False),
+        "10.0.0.4": (True, True, True),
+    }
+    (subset,) = endpoints(open_, backends(open_, PODS_OF_ALL_SORTS))["subsets"]
+    assert [one["ip"] for one in subset["addresses"]] == ["10.0.0.2", "10.0.0.3", "10.0.0.4"]
 
 
 def test_named_ports_are_resolved_for_each_pod() -> None:

@@ -142,7 +142,7 @@ class Cluster:
         self._tokens = TokenFile(self._folder / "tokens.csv")
         access = open_access(registry, self._tokens, self._folder, clock)
         resources = Resources(registry, access, clock, Random(7), None)
-        health = Health(live={}, ready={})
+        health = Health(lambda: True)
         self._app = ApiServer(
             registry, resources, access, health, clock=clock, address="127.0.0.1:1"
         )

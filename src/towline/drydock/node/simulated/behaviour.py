@@ -18,6 +18,7 @@ annotation says how long it runs and how it ends, a command that is evident does
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -91,7 +92,7 @@ def behaviour_of(
         run=run,
         exit_code=0 if healed else code,
         stop=notes.read("stop-seconds", _seconds, 0.0),
-        image_error=notes.read("image-error", _text, ""),
+        image_error=notes.read("image-error", _text, _missing(container, options)),
         log=notes.read("log", _text, "simulated container, attempt {attempt}").replace(
             "{attempt}", str(attempt)
         ),
@@ -107,6 +108,12 @@ def _natural_run(
         return FOREVER if is_sidecar(container) else 0.0
     policy = pod["spec"].get("restartPolicy") or "Always"
     return FOREVER if policy == "Always" and not fails else options.job_seconds
+
+
+def _missing(container: Obj, options: SimulationOptions) -> str:
+    image = str(container.get("image") or "")
+    missing = any(fnmatch.fnmatchcase(image, pattern) for pattern in options.missing_images)
+    return "not found" if missing else ""
 
 
 def _delay(container: Obj, probe: str) -> float:

@@ -26,6 +26,7 @@ class SimulationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         memory: Memory that each claims to have.
         start_seconds: From the decision to start a container until it runs.
         job_seconds: How long a container runs whose pod is not restarted always.
+        missing_images: Images that cannot be pulled, as shell patterns (`*:no-such-tag`).
         lease_seconds: Between two renewals of a node's Lease.
     """
 
@@ -36,6 +37,7 @@ class SimulationOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     memory: str = "256Gi"
     start_seconds: Seconds = 0.0
     job_seconds: Seconds = 1.0
+    missing_images: tuple[str, ...] = ()
     lease_seconds: Annotated[float, msgspec.Meta(ge=1.0, le=30.0)] = 10.0
 
     def name(self, index: int) -> str:

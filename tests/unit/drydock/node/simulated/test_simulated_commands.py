@@ -79,3 +79,11 @@ def test_annotations_win_over_the_command() -> None:
 def test_any_script_is_taken(text: str) -> None:
     found = outcome({"name": "c", "command": ["sh", "-c", text]})
     assert found is None or (found.seconds is not None and 0 <= found.exit_code <= 255)
+
+
+@pytest.mark.parametrize(("image", "missing"), [("web:404", True), ("web:1", False)])
+def test_some_images_cannot_be_pulled(image: str, missing: bool) -> None:
+    pod = {"metadata": {"name": "p"}, "spec": {}}
+    options = SimulationOptions(missing_images=("*:404",))
+    made = behaviour_of(pod, {"name": "c", "image": image}, 0, options, init=False)
+    assert made.image_error == ("not found" if missing else "")
