@@ -36,7 +36,7 @@ fetch() {
 }
 
 # Builds a package of a module in a copy of it: what the module replaces holds only there.
-build() { # NAME FOLDER PACKAGE, then commands that prepare the copy come from stdin
+build() { # NAME FOLDER PACKAGE; stdin holds commands that prepare the copy
   local name=$1 folder=$2 package=$3 copy started=$SECONDS
   [ -x "$programs/$name" ] && return
   say "building $name (one core, low priority)"
@@ -44,7 +44,7 @@ build() { # NAME FOLDER PACKAGE, then commands that prepare the copy come from s
   cp -r "$folder/." "$copy" && chmod -R u+w "$copy"
   (
     cd "$copy"
-    eval "$(cat)"
+    bash -euo pipefail -s
     nice -n 15 go build -p 1 -trimpath -ldflags '-s -w' -o "$programs/$name.part" "$package"
   ) || die "building $name failed (see above)"
   mv "$programs/$name.part" "$programs/$name"

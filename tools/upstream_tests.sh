@@ -34,8 +34,11 @@ finish() {
   rm -rf "$folder"
 }
 trap finish EXIT
+# Tests of broken roll-outs name two images that are in no registry.
 "$python" -m towline.drydock.server --data "$folder/data" --kubeconfig "$folder/kubeconfig" \
-  --node simulated --nodes 2 --sync normal --log-level WARNING >"$folder/url" 2>"$folder/log" &
+  --node simulated --nodes 2 --sync normal --log-level WARNING \
+  --missing-image webserver:404 --missing-image foo:non-existent \
+  >"$folder/url" 2>"$folder/log" &
 server=$!
 for _ in $(seq 100); do
   [ ! -s "$folder/url" ] || break

@@ -28,6 +28,11 @@ def command() -> None:
 @click.option("--api-versions", "-a", multiple=True, metavar="GROUP/VERSION[/KIND]")
 @click.option("--age-key-file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--remote-bases", is_flag=True, help="Allow remote bases and files.")
+@click.option(
+    "--plugins",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of plugin.yaml files.",
+)
 @click.option("--fresh", is_flag=True, help="Render even if the result is known.")
 @click.option("--explain", is_flag=True, help="Say on stderr what was read and who answered.")
 @click.option("-o", "--output", type=click.Choice(["yaml", "json", "name"]), default="yaml")
@@ -42,6 +47,7 @@ def app(
     *,
     remote_bases: bool,
     fresh: bool,
+    plugins: Path | None,
     explain: bool,
 ) -> None:
     """Print the manifests of the Application in FILE.
@@ -63,6 +69,7 @@ def app(
         age_key_file=age_key_file,
         remote_bases=remote_bases,
         fresh=fresh,
+        plugins=plugins,
     )
     with kept_templates():
         rendered = asyncio.run(render(asked))

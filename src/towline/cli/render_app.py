@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -22,6 +23,7 @@ class Request(NamedTuple):
     age_key_file: Path | None
     remote_bases: bool
     fresh: bool
+    plugins: Path | None
 
 
 class Answer(NamedTuple):
@@ -77,22 +79,29 @@ async def render(asked: Request) -> Answer:
         clock=clock,
     )
     keys = _keys(asked.age_key_file)
+    runs = home / f"plugin-runs-{os.getpid()}"
     reader = SourceReader(
         repos=_Repositories(mirrors, _folders(asked.repos)),
         charts=charts,
-        renders=Renders(RenderCache(store=blobs), foreign=foreign),
+        renders=Renders(
+            RenderCache(store=blobs),
+            foreign=foreign,
+            plugins=_plugins(asked.plugins, runs, clock) if asked.plugins else None,
+        ),
         facts=_Facts(asked.kube_version, asked.api_versions),
         age_keys=lambda _: keys,
         clock=clock,
         namespace=app.namespace or DEFAULT_NAMESPACE,
     )
     began = time.perf_counter()
+    runs.mkdir(mode=0o700)
     try:
         pinned = await reader.pin(app, Memory(), wanted=asked.revisions, fresh=True)
         rendered = await reader.render(app, Memory(), pinned, fresh=asked.fresh)
     finally:
         await mirrors.close()
         blobs.close()
+        shutil.rmtree(runs, ignore_errors=True)
     if any(outcome is not None and outcome.result.decrypted for outcome in rendered.outcomes):
         SHARED_UNITS.skip()
     return Answer(rendered, time.perf_counter() - began)
@@ -136,6 +145,15 @@ def _explain(answer: Answer) -> None:
             seen = f"{read.oid.count(chr(0)) + 1} names" if read.kind == "list" else read.oid[:12]
             print(f"  {read.kind:8} {where}{read.path}  {seen}".rstrip(), file=sys.stderr)
     print(f"took {answer.seconds * 1000:.1f} ms", file=sys.stderr)
+
+
+def _plugins(definitions: Path, runs: Path, clock: Any) -> Any:
+    """The plugins of a folder; they do not see the cache, or what the user may log in with."""
+    from towline.controllers.application.plugins import PluginFolder, PluginRunner, Plugins
+    from towline.sandbox import Confinement
+
+    runner = PluginRunner(runs.resolve(), Confinement([runs.parent]))
+    return Plugins(PluginFolder(definitions, clock), runner)
 
 
 def _application(file: Path) -> dict[str, Any]:

@@ -271,6 +271,6 @@ def test_an_application_set_makes_and_removes_applications(argo: Argo, tmp_path:
         _in_sync(objects, name, revision)
     objects.patch(f"{SETS}/regions", {"spec": {"generators": [{"list": {"elements": names[:1]}}]}})
     objects.until_gone(f"{APPLICATIONS}/west")
+    assert problems(argo.application_sets()) == []
     objects.delete(f"{SETS}/regions")
     objects.until_gone(f"{APPLICATIONS}/east")
-    assert problems(argo.application_sets()) == []

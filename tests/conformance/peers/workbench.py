@@ -1,7 +1,7 @@
 """Drives controllers through the API alone: there is no kubelet, the test says how pods are.
 
-Without a node pods stay unbound, so that deleting one takes it away at once and nothing but the test
-changes it.
+Without a node pods stay unbound, so that deleting one takes it away at once and nothing but the
+test changes it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ T = TypeVar("T")
 STAMP = "%Y-%m-%dT%H:%M:%SZ"
 _SECONDS = 20.0
 _LOOK = 0.05
-_SETTLED = 0.5
+_SETTLED = 0.3
 
 DEPLOYMENTS = "apps/v1/deployments"
 REPLICA_SETS = "apps/v1/replicasets"

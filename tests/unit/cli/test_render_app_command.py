@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -95,3 +96,33 @@ def test_a_wrong_source_ends_with_an_error(repository: Path, path: str, message:
     assert done.returncode == 1
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+PLUGIN = """\
+apiVersion: argoproj.io/v1alpha1
+kind: ConfigManagementPlugin
+metadata: {name: tool, annotations: {towline.dev/variables: ARGOCD_APP_NAME}}
+spec:
+  discover: {fileName: values.yaml}
+  generate: {command: [cat, made.yaml]}
+"""
+
+
+def test_plugins_of_a_folder_render_what_they_recognise(repository: Path) -> None:
+    if shutil.which("bwrap") is None:
+        pytest.skip("bubblewrap is not installed")
+    definitions = repository.parent / "plugins"
+    definitions.mkdir()
+    (definitions / "tool.yaml").write_text(PLUGIN)
+    made = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: by-plugin}\n"
+    (repository / "chart/made.yaml").write_text(made)
+    assert towline(repository, "chart", "-o", "name").stdout == "v1 ConfigMap demo-one\n"
+    for answer in ("rendered", "from the cache"):
+        done = towline(
+            repository, "chart", "-o", "name", "--explain", "--plugins", str(definitions)
+        )
+        if "does not allow" in done.stderr:
+            pytest.skip("this machine cannot confine commands")
+        assert done.stdout == "v1 ConfigMap by-plugin\n", done.stderr
+        assert f"Plugin, {answer}, 1 objects" in done.stderr
+    assert towline(repository, "chart", "-o", "name").stdout == "v1 ConfigMap demo-one\n"

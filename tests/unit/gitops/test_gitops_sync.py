@@ -283,8 +283,8 @@ def test_what_is_not_valid_is_said_of_each_object_with_the_place_of_its_manifest
     assert {entry["origin"] for entry in told.values()} == {"a:1"}
     assert told["forbidden"]["message"] == "forbidden"
     assert told["x"]["message"] == (
-        "The Kubernetes API could not find things.io/Thing for requested resource prod/x. Make sure the"
-        ' "Thing" CRD is installed on the destination cluster.'
+        "The Kubernetes API could not find things.io/Thing for requested resource prod/x. Make"
+        ' sure the "Thing" CRD is installed on the destination cluster.'
     )
     assert 'Version "v7" of /Old is installed' in told["y"]["message"]
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from towline.controllers.application.plugins import Plugins
+from towline.controllers.application.plugins import NO_PLUGINS, Plugins
 from towline.controllers.application.ports import ForeignPort, WorkerPort
 from towline.errors import LimitError, TowlineError
 from towline.render.cache import RenderCache
@@ -94,7 +94,7 @@ class Renders:
 
     async def _make(self, inputs: Inputs, request: RenderRequest) -> RenderResult:
         if self._plugins is None:
-            return await self._built_in(inputs, request)
+            return _with_reads(await self._built_in(inputs, request), NO_PLUGINS)
         attempt = await self._plugins.render(inputs, request)
         if attempt.result is not None:
             return attempt.result

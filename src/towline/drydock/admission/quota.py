@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -54,17 +54,22 @@ def usage(resource: GroupResource, obj: Obj) -> Amounts:
 
 def _pod(spec: Obj) -> Amounts:
     found: Amounts = {}
-    for name, amount in _compute(spec, "requests").items():
+    for name, amount in compute(spec, "requests").items():
         found[f"requests.{name}"] = amount
         if name in _COMPUTE:
             found[name] = amount
-    for name, amount in _compute(spec, "limits").items():
+    for name, amount in compute(spec, "limits").items():
         found[f"limits.{name}"] = amount
     return found
 
 
-def _compute(spec: Obj, side: str) -> Amounts:
-    """The containers together, or the largest step of initialisation where that is more."""
+def compute(spec: Obj, side: str) -> Amounts:
+    """What a pod's containers have together, or its largest step of initialisation where more.
+
+    Args:
+        spec: The pod's.
+        side: `requests` or `limits`.
+    """
     together: Amounts = {}
     largest: Amounts = {}
     for container in spec.get("initContainers") or ():
@@ -105,11 +110,11 @@ def _claim(spec: Obj) -> Amounts:
     return found
 
 
-def _sum(one: Mapping[str, Decimal], other: Mapping[str, Decimal]) -> Amounts:
+def _sum(one: Amounts, other: Amounts) -> Amounts:
     return {name: one.get(name, Decimal(0)) + other.get(name, Decimal(0)) for name in one | other}
 
 
-def _max(one: Mapping[str, Decimal], other: Mapping[str, Decimal]) -> Amounts:
+def _max(one: Amounts, other: Amounts) -> Amounts:
     zero = Decimal(0)
     return {name: max(one.get(name, zero), other.get(name, zero)) for name in one | other}
 

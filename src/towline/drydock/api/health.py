@@ -44,6 +44,10 @@ _STARTED = (
 _STARTED_READY = ("informer-sync",)
 
 
+def _passed() -> bool:
+    return True
+
+
 class Health:
     """Named checks behind `/healthz`, `/livez` and `/readyz`, named as kube-apiserver's.
 
@@ -52,9 +56,9 @@ class Health:
     """
 
     def __init__(self, store: Callable[[], bool]) -> None:
-        started = dict.fromkeys(_STARTED, lambda: True)
-        self._live = {**started, "etcd": store}
-        self._ready = {**self._live, **dict.fromkeys(_STARTED_READY, lambda: True)}
+        self._live: dict[str, Callable[[], bool]] = dict.fromkeys(_STARTED, _passed)
+        self._live["etcd"] = store
+        self._ready = {**self._live, **dict.fromkeys(_STARTED_READY, _passed)}
 
     def answer(self, path: tuple[str, ...], request: Request) -> Response:
         """The verdict, `ok` or 500 with the failed checks."""

@@ -12,7 +12,15 @@ from random import Random
 from typing import Any
 
 from towline.aio.clock import Clock, rfc3339
-from towline.drydock.admission import accounts, namespaces, pods, quota, services, volumes
+from towline.drydock.admission import (
+    accounts,
+    limits,
+    namespaces,
+    pods,
+    quota,
+    services,
+    volumes,
+)
 from towline.drydock.admission.services import AllocationError, ServicePlan
 from towline.drydock.refusals import (
     already_exists,
@@ -127,7 +135,8 @@ class Writes:
         if kind.resource == strategy.NAMESPACES:
             return namespaces.prepare(obj)
         if kind.resource == strategy.PODS:
-            return self._admit_pod(pods.prepare(obj))
+            bounded = limits.apply_defaults(obj, self._limit_ranges(meta["namespace"]))
+            return self._admit_pod(pods.prepare(bounded))
         if kind.resource == strategy.JOBS:
             return with_job_selector(obj)
         if kind.resource == strategy.CLAIMS:
@@ -155,6 +164,9 @@ class Writes:
         if present is not None:
             going = bool(present.obj["metadata"].get("deletionTimestamp"))
             raise already_exists(kind.url_resource, key.name, going=going)
+        if kind.resource in (strategy.PODS, strategy.CLAIMS):
+            for found in self._limit_ranges(key.namespace):
+                limits.check(found, kind.resource, obj)
         self._check_quotas(kind, obj, None)
         warnings = (*warnings, *metadata.finalizer_warnings(kind, obj, None))
         warnings = (*warnings, *strategy.inert_warnings(kind))
@@ -162,6 +174,12 @@ class Writes:
         if kind.resource == strategy.CUSTOM_RESOURCE_DEFINITIONS:
             obj = definitions.established(obj, self._kinds, self._now())
         return self._commit(kind, obj, options, warnings, created=True)
+
+    def _limit_ranges(self, namespace: str) -> list[Obj]:
+        if not self._store.count(limits.RANGES):
+            return []
+        records = self._store.head_records(limits.RANGES)
+        return [one.obj for one in records if one.key.namespace == namespace]
 
     def _check_quotas(self, kind: ServedKind, new: Obj, old: Obj | None) -> None:
         if not kind.namespaced or not self._store.count(quota.QUOTAS):

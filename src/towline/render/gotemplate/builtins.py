@@ -240,7 +240,10 @@ _JS: Final = {
 def _joined(values: tuple[Any, ...]) -> str:
     """The text that an escaping function gets: Sprint, with nil as an action prints it."""
     return sprint_all(
-        *(text(item) if item is None or isinstance(item, GoObject) else item for item in values)
+        *(
+            text(item, addressed=False) if item is None or isinstance(item, GoObject) else item
+            for item in values
+        )
     )
 
 

@@ -42,8 +42,13 @@ class Spec(msgspec.Struct):
 _PLAIN: Final = Spec()
 
 
-def text(value: Any) -> str:
-    """What an action prints for the value: `<no value>` for nil, otherwise as `%v`."""
+def text(value: Any, *, addressed: bool = True) -> str:
+    """What an action prints for the value: `<no value>` for nil, otherwise as `%v`.
+
+    Args:
+        value: The value.
+        addressed: Whether it is where it was found, rather than an argument of a function.
+    """
     kind = type(value)
     if kind is str:
         return str(value)
@@ -58,7 +63,8 @@ def text(value: Any) -> str:
     if isinstance(value, GoObject) and value.go_type.startswith("*"):
         shown = value.go_string()
         return shown if shown is not None else sprint(value)[1:]
-    return sprint(value)
+    found = value.go_addressed_string() if addressed and isinstance(value, GoValue) else None
+    return found if found is not None else sprint(value)
 
 
 def sprint(value: Any) -> str:
@@ -174,7 +180,7 @@ class Formatter:
             return self._pointer(value, verb)
         spec = self.spec
         parts = []
-        for name, attribute in value.go_fields.items():
+        for name, attribute in (value.go_layout or value.go_fields).items():
             shown = self.format(getattr(value, attribute), verb, depth + 1)
             parts.append(f"{name}:{shown}" if spec.plus_v or spec.sharp_v else shown)
         body = ", ".join(parts) if spec.sharp_v else " ".join(parts)

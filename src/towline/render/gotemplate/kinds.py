@@ -60,15 +60,21 @@ class GoValue:
         go_fields: Exported fields in Go's order: Go name to the Python attribute that holds it.
         go_methods: Exported methods; their `Function.call` takes the receiver first, and
             `Function.params` leaves it out.
+        go_layout: All fields as fmt prints them, where these are not the exported ones.
     """
 
     __slots__ = ()
     go_type: ClassVar[str] = ""
     go_fields: ClassVar[Mapping[str, str]] = {}
     go_methods: ClassVar[Mapping[str, Function]] = {}
+    go_layout: ClassVar[Mapping[str, str]] = {}
 
     def go_string(self) -> str | None:
         """What the type's `String()` or `Error()` method returns; None when it has none."""
+        return None
+
+    def go_addressed_string(self) -> str | None:
+        """What such a method of the type's pointer returns; only actions see those, not fmt."""
         return None
 
 

@@ -98,8 +98,8 @@ class KubeVersion(GoObject):
         self.major = major
         self.minor = minor
 
-    def go_string(self) -> str:
-        """What `String()` gives."""
+    def go_addressed_string(self) -> str:
+        """What `String()` of the pointer gives."""
         return self.normalized
 
     def git_version(self) -> str:
@@ -108,7 +108,7 @@ class KubeVersion(GoObject):
 
 
 KubeVersion.go_methods = {
-    "String": Function(KubeVersion.go_string, result=STRING),
+    "String": Function(KubeVersion.go_addressed_string, result=STRING),
     "GitVersion": Function(KubeVersion.git_version, result=STRING),
 }
 
@@ -118,6 +118,12 @@ class KubeVersion4(KubeVersion):
 
     __slots__ = ()
     go_type: ClassVar[str] = "common.KubeVersion"
+    go_layout: ClassVar[dict[str, str]] = {
+        "Version": "version",
+        "normalizedVersion": "normalized",
+        "Major": "major",
+        "Minor": "minor",
+    }
 
 
 class VersionSet(GoSlice):

@@ -173,6 +173,7 @@ class ChartObject(MetadataObject):
     __slots__ = ("embedded", "is_root")
     go_type = "struct { chart.Metadata; IsRoot bool }"
     go_fields: ClassVar[dict[str, str]] = {**_FIELDS, "IsRoot": "is_root", "Metadata": "embedded"}
+    go_layout: ClassVar[dict[str, str]] = {"Metadata": "embedded", "IsRoot": "is_root"}
     json_always = frozenset({"IsRoot"})
 
     def __init__(self, metadata: Metadata, *, is_root: bool) -> None:

@@ -118,3 +118,45 @@ def test_conditions_reach_into_subcharts_of_subcharts(chart: Callable[..., Chart
     made = chart(files)
     DependencyProcessing(3).process(made, {"sub": {"deep": {"on": False}}})
     assert made.dependencies[0].dependencies == []
+
+
+def test_aliases_import_what_their_chart_imports_only_once_in_helm_3(
+    chart: Callable[..., Chart],
+) -> None:
+    subchart = (
+        "apiVersion: v2\nname: sub\nversion: 1.0.0\n"
+        "dependencies: [{name: deep, version: '*', import-values: [{child: d, parent: d}]}]\n"
+    )
+    files = {
+        "Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\ndependencies:\n"
+        "- {name: sub, alias: one, version: '*'}\n- {name: sub, alias: two, version: '*'}\n",
+        "charts/sub/Chart.yaml": subchart,
+        "charts/sub/charts/deep/Chart.yaml": "apiVersion: v2\nname: deep\nversion: 1.0.0\n",
+        "charts/sub/charts/deep/values.yaml": "d: {x: 1}\n",
+    }
+    for major, imported in ((3, [True, False]), (4, [True, True])):
+        made = chart(files, major=major)
+        DependencyProcessing(major).process(made, {})
+        assert ["d" in (each.values or {}) for each in made.dependencies] == imported
+
+
+def test_helm_4_says_what_it_was_doing_when_values_of_subcharts_are_no_maps(
+    template: Callable[..., str],
+) -> None:
+    files = with_dependency("version: 1.x")
+    for major, message in (
+        (3, "type mismatch on sub"),
+        (4, "chart dependencies processing failed: type mismatch on sub"),
+    ):
+        with pytest.raises(ChartError) as caught:
+            template(files, {"sub": "text"}, major=major)
+        assert caught.value.message.startswith(message)
+
+
+def test_helm_4_reads_charts_of_version_3_and_refuses_to_render_them(
+    template: Callable[..., str],
+) -> None:
+    with pytest.raises(ChartError, match="invalid chart apiVersion"):
+        template({"Chart.yaml": "apiVersion: v3\nname: web\nversion: 1.0.0\n"}, major=4)
+    with pytest.raises(ChartError, match="unsupported chart version"):
+        template({"Chart.yaml": "apiVersion: v4\nname: web\nversion: 1.0.0\n"}, major=4)

@@ -38,6 +38,9 @@ def one(text: str, **files: str) -> dict[str, str]:
         ("{{ .Chart.Name }}-{{ .Chart.Version }} {{ .Chart.IsRoot }}", "web-1.2.3 true"),
         ("{{ .Template.Name }} {{ .Template.BasePath }}", "web/templates/a.yaml web/templates"),
         ("{{ .Capabilities.KubeVersion }} {{ .Capabilities.KubeVersion.Minor }}", "v1.33.0 33"),
+        ("{{ .Capabilities.KubeVersion | print }}", "{v1.33.0 1 33}"),
+        ("{{ .Capabilities.KubeVersion | html }}", "{v1.33.0 1 33}"),
+        ("{{ .Chart }}", "{{web  [] 1.2.3  [] []  v2    false map[]  [] } true}"),
         ('{{ .Capabilities.APIVersions.Has "batch/v1" }}', "true"),
         ('{{ .Capabilities.APIVersions.Has "x/v1" }}', "false"),
         ("{{ .Values.a }}{{ .Values.none }}", "1"),
@@ -229,6 +232,24 @@ def test_kubernetes_versions_are_read(text: str, three: str, four: str) -> None:
     assert parse_kube_version(text, major=4).version == four
 
 
+@pytest.mark.parametrize(
+    ("text", "normalized"),
+    [
+        ("1.19", "v1.19"),
+        (" v1.33.4-gke.1", "v1.33.4"),
+        ("1.030.1+k3s", "v1.30.1"),
+        ("1.2.3.4", "v1.2.3.4"),
+    ],
+)
+def test_helm_4_normalizes_kubernetes_versions_as_kubernetes_does(
+    text: str, normalized: str
+) -> None:
+    version = parse_kube_version(text, major=4)
+    assert version.normalized == normalized
+    with pytest.raises(ChartError, match='illegal zero-prefixed version component "01" in "01.2"'):
+        parse_kube_version("01.2", major=4)
+
+
 @pytest.mark.parametrize("text", ["abc", "", "1.x", "v"])
 def test_malformed_kubernetes_versions_are_refused(text: str) -> None:
     for major in (3, 4):
@@ -363,3 +384,66 @@ def test_a_chart_of_a_tree_is_inflated_for_other_tools(
         files, "charts/web", Release(name="x"), engine=engines[3], name_template="n-{{ 1 }}"
     )
     assert named == f"{PREFIX}# n-1\n"
+
+
+HELPERS = """{{ define "has" }}{{ hasKey .labels "x" }}{{ end }}
+{{- define "deep" }}{{ $it := . }}{{ keys $it.a.b | len }}{{ end }}
+{{- define "upper" }}{{ upper .name }}{{ end }}
+{{- define "length" }}{{ len .name }}{{ end }}"""
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ('{{ include "has" .Values.none }}', "false"),
+        ('{{ include "has" .Values.m.none }}', "false"),
+        ('{{ template "has" .Values.none }}', "false"),
+        ('{{ include "deep" .Values.none }}', "0"),
+        ('{{ hasKey ((.Values.none).labels) "x" }}', "false"),
+    ],
+)
+def test_a_field_of_no_value_at_all_is_a_nil_map_where_a_map_is_wanted(
+    template: Template, text: str, printed: str
+) -> None:
+    files = one(f"# {text}", templates___helpers_dot_tpl=HELPERS)
+    assert template(files, {"m": {}}) == f"{PREFIX}# {printed}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{{ include "upper" .Values.none }}', "<.name>: invalid value; expected string"),
+        ('{{ include "upper" .Values.m }}', "expected string; got interface {}"),
+        ('{{ include "length" .Values.none }}', "reflect.Value.Type on zero Value"),
+        ('{{ include "length" .Values.m }}', "error calling len: len of nil pointer"),
+    ],
+)
+def test_errors_tell_no_value_from_a_nil_entry(template: Template, text: str, message: str) -> None:
+    files = one(text, templates___helpers_dot_tpl=HELPERS)
+    with pytest.raises(RenderError) as caught:
+        template(files, {"m": {}})
+    assert caught.value.message.endswith(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "three", "four"),
+    [
+        (
+            "Kind: [1]",
+            "array into Go struct field SimpleHead.kind of type string",
+            "array into Go struct field .Kind of type string",
+        ),
+        (
+            "metadata: {annotations: {a: {}}}",
+            "object into Go struct field .metadata.annotations of type string",
+            "object into Go struct field .metadata.annotations.a of type string",
+        ),
+    ],
+)
+def test_each_helm_names_a_wrong_field_in_its_way(
+    template: Template, text: str, three: str, four: str
+) -> None:
+    for major, message in ((3, three), (4, four)):
+        with pytest.raises(RenderError) as caught:
+            template(one(text), major=major)
+        assert caught.value.message.endswith(message)

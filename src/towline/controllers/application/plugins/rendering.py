@@ -26,6 +26,9 @@ from towline.render.tree import Read, RecordingTree, clean_path
 
 _log = logging.getLogger("towline.plugins")
 SOURCE_TYPE: Final = "Plugin"
+NO_PLUGINS: Final = (Read("variable", ALL, ""),)
+"""What was read to know that there are no plugins."""
+
 _KILLED: Final = 128  # shells add the number of the signal
 
 
@@ -72,7 +75,7 @@ class Plugins:
         """
         plugins = self._folder.current()
         if not plugins.plugins and not request.source.get("plugin"):
-            return Attempt(None, (Read("variable", ALL, ""),))
+            return Attempt(None, NO_PLUGINS)
         variables = {**plugins.variables, **build_variables(request, inputs.age_keys)}
         given = msgspec.structs.replace(inputs, variables=variables)
         recording = RecordingTree(given)

@@ -11,7 +11,8 @@ from towline.drydock.cluster import Obj
 from towline.drydock.network.sandboxes import Sandbox
 from towline.drydock.node import restarts
 from towline.drydock.node.model import ContainerSeen, Launch, ProbeView, StartFailure, Stop, World
-from towline.drydock.node.simulated.behaviour import FOREVER, Behaviour
+from towline.drydock.node.simulated.behaviour import Behaviour
+from towline.drydock.node.simulated.commands import FOREVER
 
 _SIGKILL = 137
 

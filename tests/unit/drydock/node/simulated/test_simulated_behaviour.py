@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from towline.drydock.node.model import Launch, Stop
 from towline.drydock.node.simulated.addresses import Addresses
-from towline.drydock.node.simulated.behaviour import FOREVER, Behaviour, behaviour_of
+from towline.drydock.node.simulated.behaviour import Behaviour, behaviour_of
+from towline.drydock.node.simulated.commands import FOREVER
 from towline.drydock.node.simulated.options import (
     MAX_NODES,
     MAX_PODS,
