@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test lint format bench chaos conformance upstream docs clean
+.PHONY: help setup setup-test demo test lint format bench chaos conformance upstream controllers docs clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,9 @@ conformance: setup-test ## The API contract suite against a real kube-apiserver 
 
 upstream: setup-test ## Kubernetes' own end-to-end tests against Drydock (builds them with Go)
 	@tools/upstream_tests.sh
+
+controllers: setup-test ## Argo CD's and Flux's controllers, unmodified, on Drydock and a real server (builds them)
+	@tools/controllers.sh
 
 docs: setup ## Check the documentation: links, file names, examples
 	@$(BIN)/python tools/check_docs.py

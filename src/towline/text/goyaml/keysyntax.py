@@ -58,7 +58,7 @@ class _Reader:
 
     def _node(self, event: Any) -> Any:
         if isinstance(event, yaml.AliasEvent):
-            return self._anchors.get(event.anchor)
+            return self._anchors.get(str(event.anchor))
         value: Any
         if isinstance(event, yaml.ScalarEvent):
             value = _scalar(event)

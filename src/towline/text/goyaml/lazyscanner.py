@@ -7,6 +7,7 @@ error of the parser may come before that one, and the place of the error may be 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import yaml
@@ -26,8 +27,8 @@ _PROBLEMS: Final = {
 def first_problem(text: str) -> tuple[int, str] | None:
     """Line and text of the error as Go has them; None for errors that other rules decide."""
     try:
-        events = _LazyParser(text)
-        while not isinstance(events.get_event(), yaml.DocumentEndEvent | yaml.StreamEndEvent):
+        next_event: Callable[[], yaml.Event] = _LazyParser(text).get_event
+        while not isinstance(next_event(), yaml.DocumentEndEvent | yaml.StreamEndEvent):
             pass
     except yaml.scanner.ScannerError as error:
         if error.context != "while scanning a simple key" or error.problem_mark is None:

@@ -246,7 +246,7 @@ def test_helm_4_normalizes_kubernetes_versions_as_kubernetes_does(
 ) -> None:
     version = parse_kube_version(text, major=4)
     assert version.normalized == normalized
-    with pytest.raises(ChartError, match='illegal zero-prefixed version component "01" in "01.2"'):
+    with pytest.raises(ChartError, match="illegal zero-prefixed version component"):
         parse_kube_version("01.2", major=4)
 
 
