@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from towline.aio.clock import Clock, rfc3339
 from towline.drydock.cluster import Cluster, ClusterEvent, Obj
-from towline.drydock.control.controller import Key
 from towline.drydock.control.resources import IP_ADDRESSES, SERVICE_CIDRS, SERVICES
 from towline.drydock.control.writes import report
 from towline.kube.refs import GroupResource
@@ -19,6 +19,14 @@ FAMILY = "ipaddress.kubernetes.io/ip-family"
 ALLOCATOR = "ipallocator.k8s.io"
 # The real server writes these itself, not through its controller manager.
 _WRITER = "kube-apiserver"
+
+
+class Holding(NamedTuple):
+    """An address and the Service that has or had it; without one it is the default range."""
+
+    address: str
+    namespace: str = ""
+    service: str = ""
 
 
 class ServiceAddressController:
@@ -36,23 +44,26 @@ class ServiceAddressController:
         self._cluster = cluster
         self._clock = clock
 
-    def keys(self, resource: GroupResource, event: ClusterEvent) -> Iterable[Key]:
+    def keys(self, resource: GroupResource, event: ClusterEvent) -> Iterable[Holding]:
         """Addresses that a Service has or had; an IPAddress of ours; the default ServiceCIDR."""
+        meta = event.object["metadata"]
         if resource == SERVICES:
-            for service in (event.object, event.old):
-                yield from (Key("address", one) for one in addresses(service or {}))
+            for service in (event.object, event.old or {}):
+                for address in addresses(service):
+                    yield Holding(address, meta["namespace"], meta["name"])
         elif resource == SERVICE_CIDRS:
-            if event.object["metadata"]["name"] == DEFAULT_CIDR:
-                yield Key("range", DEFAULT_CIDR)
+            if meta["name"] == DEFAULT_CIDR:
+                yield Holding("")
         elif _is_ours(event.object):
-            yield Key("address", event.object["metadata"]["name"])
+            parent = event.object["spec"]["parentRef"]
+            yield Holding(meta["name"], parent.get("namespace") or "", parent["name"])
 
-    async def reconcile(self, key: Key) -> float | None:
+    async def reconcile(self, key: Holding) -> float | None:
         """Writes what lacks, removes what is left over."""
-        if key.namespace == "range":
-            await self._report_ready()
+        if key.address:
+            await self._keep(key)
         else:
-            await self._keep(key.name)
+            await self._report_ready()
         return None
 
     async def _report_ready(self) -> None:
@@ -68,27 +79,27 @@ class ServiceAddressController:
         }
         await report(self._cluster, SERVICE_CIDRS, found, {"conditions": [condition]})
 
-    async def _keep(self, address: str) -> None:
-        service = next(
-            (one for one in self._cluster.objects(SERVICES) if address in addresses(one)), None
-        )
-        stored = self._cluster.get(IP_ADDRESSES, "", address)
-        if stored is not None and _is_ours(stored):
-            if service is not None and stored["spec"] == _spec(service):
-                return
+    async def _keep(self, key: Holding) -> None:
+        service = self._cluster.get(SERVICES, key.namespace, key.service)
+        held = service is not None and key.address in addresses(service)
+        stored = self._cluster.get(IP_ADDRESSES, "", key.address)
+        if stored is not None:
+            ours = _is_ours(stored)
+            same = stored["spec"] == _spec(key)
+            if not ours or held == same:
+                return  # somebody else's, right already, or another Service's by now
             uid = stored["metadata"]["uid"]
-            await self._cluster.delete(IP_ADDRESSES, "", address, uid=uid)
-            stored = None
-        if service is not None and stored is None:
-            await self._create(service, address)
+            await self._cluster.delete(IP_ADDRESSES, "", key.address, uid=uid)
+        if held:
+            await self._create(key)
 
-    async def _create(self, service: Obj, address: str) -> None:
-        family = f"IPv{ipaddress.ip_address(address).version}"
+    async def _create(self, key: Holding) -> None:
+        family = f"IPv{ipaddress.ip_address(key.address).version}"
         body = {
             "apiVersion": "networking.k8s.io/v1",
             "kind": "IPAddress",
-            "metadata": {"name": address, "labels": {FAMILY: family, MANAGED_BY: ALLOCATOR}},
-            "spec": _spec(service),
+            "metadata": {"name": key.address, "labels": {FAMILY: family, MANAGED_BY: ALLOCATOR}},
+            "spec": _spec(key),
         }
         try:
             await self._cluster.create(IP_ADDRESSES, body, manager=_WRITER)
@@ -103,13 +114,12 @@ def addresses(service: Obj) -> list[str]:
     return [str(one) for one in found if one and one != "None"]
 
 
-def _spec(service: Obj) -> Obj:
-    meta = service["metadata"]
+def _spec(key: Holding) -> Obj:
     return {
         "parentRef": {
             "resource": "services",
-            "namespace": meta["namespace"],
-            "name": meta["name"],
+            "namespace": key.namespace,
+            "name": key.service,
         }
     }
 

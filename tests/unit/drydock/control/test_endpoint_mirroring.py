@@ -108,6 +108,13 @@ async def test_cluster_ips_are_objects_while_a_service_has_them(live: Any) -> No
         "web",
     )
     await live.delete(SERVICES, "default", "web")
+    await live.create(SERVICES, service("next", **spec))
+    await live.until(
+        lambda: [one["spec"]["parentRef"]["name"] for one in live.objects(IP_ADDRESSES)] == ["next"]
+    )
+    await live.delete(IP_ADDRESSES, "", "10.96.0.9")
+    await live.until(lambda: live.objects(IP_ADDRESSES))
+    await live.delete(SERVICES, "default", "next")
     await live.until(lambda: not live.objects(IP_ADDRESSES))
 
 

@@ -27,6 +27,7 @@ def problem_of(text: str) -> str:
         ("a: 1\nfoo\nb: 2\n", "line 3: could not find expected ':'"),
         ("a: |\n x\n  y\nz", "line 5: could not find expected ':'"),
         ("a:\n  - x\n  foo\n b: 1\n", "line 4: could not find expected ':'"),
+        ('c: [d]\n    "q"\nfoo\n', "line 1: did not find expected key"),
         # Syntax comes before keys that are no texts, wherever it is broken.
         ("a: {[b]: 1}\nc: [\n", "line 2: did not find expected node content"),
         ("a: {{ x }}\n", 'invalid map key: map[interface {}]interface {}{"x":interface {}(nil)}'),
