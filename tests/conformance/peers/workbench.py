@@ -67,7 +67,7 @@ class Workbench:
         assert reply.status in (200, 404)
         return reply.body if reply.status == 200 else None
 
-    def list(self, resource: str, labels: str = "") -> list[Obj]:
+    def objects(self, resource: str, labels: str = "") -> list[Obj]:
         """By name."""
         path = f"{self._talk.path(resource)}?labelSelector={quote(labels)}"
         items: list[Obj] = self.send("GET", path)["items"]
@@ -95,7 +95,7 @@ class Workbench:
         """Those that are not finished and not being deleted, by name."""
         return [
             pod
-            for pod in self.list("pods", labels)
+            for pod in self.objects("pods", labels)
             if pod["status"].get("phase") not in ("Succeeded", "Failed")
             and "deletionTimestamp" not in pod["metadata"]
         ]
@@ -138,7 +138,7 @@ class Workbench:
 
     def end_deleted(self) -> None:
         """Ends bound pods that are to be deleted, as their kubelet would."""
-        for pod in self.list("pods"):
+        for pod in self.objects("pods"):
             if "deletionTimestamp" in pod["metadata"]:
                 path = self._talk.path("pods", pod["metadata"]["name"])
                 self._talk.quiet("DELETE", path, {"gracePeriodSeconds": 0})
@@ -198,7 +198,7 @@ class Workbench:
         """Of the events about an object."""
         return {
             event["reason"]
-            for event in self.list("events")
+            for event in self.objects("events")
             if (event["involvedObject"]["kind"], event["involvedObject"]["name"]) == (kind, name)
         }
 

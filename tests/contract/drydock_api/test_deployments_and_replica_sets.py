@@ -24,7 +24,7 @@ def sizes(bench: Workbench) -> dict[str, int]:
     """How many pods each ReplicaSet is to have, by the image it runs."""
     return {
         each["spec"]["template"]["spec"]["containers"][0]["image"]: each["spec"]["replicas"]
-        for each in bench.list(REPLICA_SETS)
+        for each in bench.objects(REPLICA_SETS)
     }
 
 
@@ -118,7 +118,7 @@ def test_scaling_in_the_middle_of_a_roll_out_keeps_the_proportion(bench: Workben
 
 def test_going_back_uses_the_old_replica_set_as_a_new_revision(bench: Workbench) -> None:
     deploy(bench, 1)
-    first = bench.list(REPLICA_SETS)[0]["metadata"]["name"]
+    first = bench.objects(REPLICA_SETS)[0]["metadata"]["name"]
     set_image(bench, "example/app:2")
     bench.until(lambda: len(bench.pods()) == 2)
     bench.ready(bench.pods())

@@ -32,13 +32,13 @@ def deployed(bench: Workbench, replicas: int = 2) -> None:
 
 def test_background_deletion_takes_the_owner_first(bench: Workbench) -> None:
     deployed(bench)
-    (owned,) = names(bench.list(REPLICA_SETS))
+    (owned,) = names(bench.objects(REPLICA_SETS))
     bench.merge(REPLICA_SETS, owned, {"metadata": {"finalizers": HOLD}})
     bench.delete(DEPLOYMENTS, "web", "Background")
     assert bench.find(DEPLOYMENTS, "web") is None
     bench.until(lambda: "deletionTimestamp" in bench.get(REPLICA_SETS, owned)["metadata"])
     bench.merge(REPLICA_SETS, owned, {"metadata": {"finalizers": None}})
-    bench.until(lambda: not bench.list(REPLICA_SETS) and not bench.list("pods"))
+    bench.until(lambda: not bench.objects(REPLICA_SETS) and not bench.objects("pods"))
 
 
 def test_foreground_deletion_takes_the_owner_last(bench: Workbench) -> None:
@@ -47,25 +47,25 @@ def test_foreground_deletion_takes_the_owner_last(bench: Workbench) -> None:
     bench.merge("pods", held, {"metadata": {"finalizers": HOLD}})
     bench.delete(DEPLOYMENTS, "web", "Foreground")
     assert bench.get(DEPLOYMENTS, "web")["metadata"]["finalizers"] == ["foregroundDeletion"]
-    bench.becomes([held], lambda: names(bench.list("pods")))
-    (owned,) = bench.list(REPLICA_SETS)
+    bench.becomes([held], lambda: names(bench.objects("pods")))
+    (owned,) = bench.objects(REPLICA_SETS)
     assert owned["metadata"]["finalizers"] == ["foregroundDeletion"]
     assert bench.find(DEPLOYMENTS, "web") is not None
     bench.merge("pods", held, {"metadata": {"finalizers": None}})
     bench.until(lambda: bench.find(DEPLOYMENTS, "web") is None)
-    assert bench.list(REPLICA_SETS) == []
+    assert bench.objects(REPLICA_SETS) == []
 
 
 def test_orphans_stay_and_are_taken_again(bench: Workbench) -> None:
     deployed(bench)
     bench.delete(DEPLOYMENTS, "web", "Orphan")
     bench.until(lambda: bench.find(DEPLOYMENTS, "web") is None)
-    (owned,) = bench.list(REPLICA_SETS)
+    (owned,) = bench.objects(REPLICA_SETS)
     assert controller_of(owned) == ""
     assert len(bench.pods()) == 2
     bench.create(DEPLOYMENTS, workload("web", replicas=2))
-    bench.until(lambda: controller_of(bench.list(REPLICA_SETS)[0]) == "Deployment/web")
-    assert names(bench.list(REPLICA_SETS)) == [owned["metadata"]["name"]]
+    bench.until(lambda: controller_of(bench.objects(REPLICA_SETS)[0]) == "Deployment/web")
+    assert names(bench.objects(REPLICA_SETS)) == [owned["metadata"]["name"]]
 
 
 def config_map(name: str, *owners: Obj) -> Obj:
@@ -164,7 +164,7 @@ def endpoints(bench: Workbench) -> list[tuple[str, bool, bool, bool]]:
             each["conditions"]["serving"],
             each["conditions"]["terminating"],
         )
-        for one in bench.list(SLICES, "kubernetes.io/service-name=web")
+        for one in bench.objects(SLICES, "kubernetes.io/service-name=web")
         for each in one["endpoints"] or []
     )
 
@@ -193,14 +193,14 @@ def node(bench: Workbench) -> Iterator[None]:
         yield
         if bench.find(REPLICA_SETS, "web") is not None:
             bench.delete(REPLICA_SETS, "web")
-        bench.until(lambda: (bench.end_deleted(), bench.list("pods"))[1] == [])
+        bench.until(lambda: (bench.end_deleted(), bench.objects("pods"))[1] == [])
 
 
 def test_slices_follow_the_pods_of_a_service(bench: Workbench, node: None) -> None:
     first, second = serve(bench)
     wanted = [("10.1.0.1", True, True, False), ("10.1.0.2", False, False, False)]
     bench.becomes(wanted, lambda: endpoints(bench))
-    (found,) = bench.list(SLICES)
+    (found,) = bench.objects(SLICES)
     assert found["ports"] == [{"name": "", "port": 8080, "protocol": "TCP"}]
     assert found["addressType"] == "IPv4"
     assert {each["nodeName"] for each in found["endpoints"]} == {"here"}
@@ -217,7 +217,7 @@ def test_slices_follow_the_pods_of_a_service(bench: Workbench, node: None) -> No
     bench.end_deleted()
     bench.becomes([("10.1.0.2", True, True, False)], lambda: endpoints(bench))
     bench.delete("services", "web")
-    bench.until(lambda: not bench.list(SLICES))
+    bench.until(lambda: not bench.objects(SLICES))
 
 
 def test_slices_may_publish_what_is_not_ready(bench: Workbench, node: None) -> None:
@@ -230,5 +230,5 @@ def test_slices_may_publish_what_is_not_ready(bench: Workbench, node: None) -> N
     (subset,) = bench.get("endpoints", "web")["subsets"]
     assert [each["ip"] for each in subset["addresses"]] == ["10.1.0.1", "10.1.0.2"]
     assert "notReadyAddresses" not in subset
-    (found,) = bench.list(SLICES)
+    (found,) = bench.objects(SLICES)
     assert "service.kubernetes.io/headless" in found["metadata"]["labels"]

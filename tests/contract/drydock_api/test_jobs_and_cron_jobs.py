@@ -46,7 +46,7 @@ def test_job_runs_so_many_at_once_until_enough_are_done(bench: Workbench) -> Non
     assert ended(bench, "Complete") == ("True", "CompletionsReached")
     assert ended(bench, "SuccessCriteriaMet") == ("True", "CompletionsReached")
     assert bench.reasons("Job", "job") == {"SuccessfulCreate", "Completed"}
-    finalizers = [pod["metadata"].get("finalizers") for pod in bench.list("pods")]
+    finalizers = [pod["metadata"].get("finalizers") for pod in bench.objects("pods")]
     assert finalizers == [None] * 3
 
 
@@ -130,7 +130,7 @@ def test_finished_job_goes_when_its_time_is_up(bench: Workbench) -> None:
     bench.until(lambda: len(bench.pods()) == 1)
     bench.finish(bench.pods())
     bench.until(lambda: bench.find(JOBS, "job") is None)
-    bench.until(lambda: not bench.list("pods"))
+    bench.until(lambda: not bench.objects("pods"))
 
 
 def test_suspended_job_has_no_pods_until_it_goes_on(bench: Workbench) -> None:
@@ -158,8 +158,8 @@ def test_parallelism_changes_while_it_runs(bench: Workbench) -> None:
 def test_job_of_another_manager_is_left_alone(bench: Workbench) -> None:
     run(bench, managedBy="example.com/mine")
     bench.create(JOBS, {"metadata": {"name": "sign"}, "spec": job_spec()})
-    bench.until(lambda: bench.list("pods", "batch.kubernetes.io/job-name=sign"))
-    assert bench.list("pods", "batch.kubernetes.io/job-name=job") == []
+    bench.until(lambda: bench.objects("pods", "batch.kubernetes.io/job-name=sign"))
+    assert bench.objects("pods", "batch.kubernetes.io/job-name=job") == []
     assert told(bench, "startTime", "conditions") == (None, None)
 
 
@@ -214,14 +214,14 @@ def fires_again(bench: Workbench) -> None:
 def test_concurrent_runs(api: Any, policy: str, jobs: int, reasons: set[str]) -> None:
     bench = Workbench(api, f"concurrent-{policy.lower()}")
     cron(bench, policy, yesterday())
-    first = bench.until(lambda: names(bench.list(JOBS)))
+    first = bench.until(lambda: names(bench.objects(JOBS)))
     assert first[0].startswith("tick-")
-    assert controller_of(bench.list(JOBS)[0]) == "CronJob/tick"
+    assert controller_of(bench.objects(JOBS)[0]) == "CronJob/tick"
     bench.until(lambda: len(bench.get(CRON_JOBS, "tick")["status"].get("active", [])) == 1)
     fires_again(bench)
     bench.until(lambda: bench.reasons("CronJob", "tick") >= reasons)
-    bench.becomes(jobs, lambda: len(bench.list(JOBS)))
-    assert (first[0] in names(bench.list(JOBS))) == (policy != "Replace")
+    bench.becomes(jobs, lambda: len(bench.objects(JOBS)))
+    assert (first[0] in names(bench.objects(JOBS))) == (policy != "Replace")
     bench.until(lambda: len(bench.get(CRON_JOBS, "tick")["status"]["active"]) == jobs)
 
 
@@ -231,10 +231,10 @@ def test_history_of_finished_runs_is_kept_short(bench: Workbench) -> None:
     bench.until(lambda: bench.get(CRON_JOBS, "tick")["status"].get("active"))
     bench.finish(bench.pods())
     bench.until(lambda: "lastSuccessfulTime" in bench.get(CRON_JOBS, "tick")["status"])
-    bench.becomes(1, lambda: len(bench.list(JOBS)))
+    bench.becomes(1, lambda: len(bench.objects(JOBS)))
     assert bench.get(CRON_JOBS, "tick")["status"].get("active") is None
     bench.merge(CRON_JOBS, "tick", {"spec": {"successfulJobsHistoryLimit": 0}})
-    bench.until(lambda: not bench.list(JOBS))
+    bench.until(lambda: not bench.objects(JOBS))
     assert {"SuccessfulCreate", "SawCompletedJob"} <= bench.reasons("CronJob", "tick")
 
 
@@ -248,4 +248,4 @@ def test_run_that_is_too_late_is_left_out(bench: Workbench) -> None:
     before = dt.datetime.now(dt.UTC) - dt.timedelta(days=2)
     status = {"lastScheduleTime": before.strftime(STAMP)}
     bench.merge(CRON_JOBS, "tick", {"status": status}, "status")
-    bench.becomes([], lambda: bench.list(JOBS))
+    bench.becomes([], lambda: bench.objects(JOBS))

@@ -178,7 +178,7 @@ def test_daemon_pods_are_replaced_one_by_one(bench: Workbench, third: str) -> No
     bench.ready(bench.pods())
     bench.becomes(["example/app:2"] * 2, now)
     bench.ready(bench.pods())
-    revisions = bench.list("apps/v1/controllerrevisions")
+    revisions = bench.objects("apps/v1/controllerrevisions")
     assert sorted(each["revision"] for each in revisions) == [1, 2]
     bench.delete(DAEMON_SETS, "agent")
     bench.until(lambda: (bench.end_deleted(), bench.pods())[1] == [])
