@@ -169,7 +169,6 @@ OPEN: tuple[Known, ...] = (
         _OPEN,
     ),
     Known("other_kinds", "create an empty one of apps/v1/controllerrevisions/*", _UNCHECKED),
-    Known("other_kinds", "pod after a limit range/*", _OPEN),
     Known("json_patches", "no objects/*", _OPEN),
     Known("kind_pods", "bad: grace/body.spec.terminationGracePeriodSeconds", _OPEN),
     Known("kind_pods", "bad: runtime class/*", _UNCHECKED),

@@ -105,7 +105,7 @@ def test_roll_out_goes_on_as_pods_become_ready(bench: Workbench) -> None:
     assert condition(done, "Progressing") == ("True", "NewReplicaSetAvailable")
     assert condition(done, "Available") == ("True", "MinimumReplicasAvailable")
     assert "unavailableReplicas" not in done["status"]
-    assert bench.reasons("Deployment", "web") == {"ScalingReplicaSet"}
+    bench.until(lambda: bench.reasons("Deployment", "web") == {"ScalingReplicaSet"})
 
 
 def test_scaling_in_the_middle_of_a_roll_out_keeps_the_proportion(bench: Workbench) -> None:
@@ -188,7 +188,7 @@ def test_replica_set_takes_orphans_and_lets_go(bench: Workbench) -> None:
     bench.merge("pods", "orphan", {"metadata": {"labels": {"app": "other"}}})
     bench.until(lambda: not controller_of(bench.get("pods", "orphan")))
     bench.becomes(2, lambda: len(bench.pods("app=set")))
-    assert bench.reasons("ReplicaSet", "set") == {"SuccessfulCreate"}
+    bench.until(lambda: bench.reasons("ReplicaSet", "set") == {"SuccessfulCreate"})
 
 
 def test_replica_set_removes_pods_that_are_not_ready_first(bench: Workbench) -> None:
@@ -199,7 +199,9 @@ def test_replica_set_removes_pods_that_are_not_ready_first(bench: Workbench) -> 
     bench.until(lambda: bench.get(REPLICA_SETS, "set")["status"].get("readyReplicas") == 2)
     bench.merge(REPLICA_SETS, "set", {"spec": {"replicas": 2}})
     bench.becomes(names(kept), lambda: names(bench.pods()))
-    assert bench.reasons("ReplicaSet", "set") == {"SuccessfulCreate", "SuccessfulDelete"}
+    bench.until(
+        lambda: bench.reasons("ReplicaSet", "set") == {"SuccessfulCreate", "SuccessfulDelete"}
+    )
 
 
 def test_replica_set_replaces_what_failed_or_was_deleted(bench: Workbench) -> None:
@@ -217,4 +219,4 @@ def test_replica_set_whose_pods_are_refused_says_so(bench: Workbench) -> None:
     bench.create(REPLICA_SETS, workload("set", replicas=1, template=refused))
     failure = ("True", "FailedCreate")
     bench.until(lambda: condition(bench.get(REPLICA_SETS, "set"), "ReplicaFailure") == failure)
-    assert bench.reasons("ReplicaSet", "set") == {"FailedCreate"}
+    bench.until(lambda: bench.reasons("ReplicaSet", "set") == {"FailedCreate"})

@@ -45,7 +45,7 @@ def test_job_runs_so_many_at_once_until_enough_are_done(bench: Workbench) -> Non
     assert told(bench, "succeeded", "active") == (3, None)
     assert ended(bench, "Complete") == ("True", "CompletionsReached")
     assert ended(bench, "SuccessCriteriaMet") == ("True", "CompletionsReached")
-    assert bench.reasons("Job", "job") == {"SuccessfulCreate", "Completed"}
+    bench.until(lambda: bench.reasons("Job", "job") == {"SuccessfulCreate", "Completed"})
     finalizers = [pod["metadata"].get("finalizers") for pod in bench.objects("pods")]
     assert finalizers == [None] * 3
 
@@ -103,7 +103,7 @@ def test_job_with_too_many_failures_fails(bench: Workbench) -> None:
     assert ended(bench, "FailureTarget") == ("True", "BackoffLimitExceeded")
     bench.becomes(0, lambda: len(bench.pods()))
     assert told(bench, "active", "failed") == (None, 2)
-    assert "BackoffLimitExceeded" in bench.reasons("Job", "job")
+    bench.until(lambda: "BackoffLimitExceeded" in bench.reasons("Job", "job"))
 
 
 def test_failed_pods_are_replaced_within_the_limit(bench: Workbench) -> None:
@@ -122,7 +122,7 @@ def test_job_past_its_deadline_fails(bench: Workbench) -> None:
     bench.until(lambda: ended(bench, "Failed")[0] == "True")
     assert ended(bench, "Failed") == ("True", "DeadlineExceeded")
     assert bench.pods() == []
-    assert "DeadlineExceeded" in bench.reasons("Job", "job")
+    bench.until(lambda: "DeadlineExceeded" in bench.reasons("Job", "job"))
 
 
 def test_finished_job_goes_when_its_time_is_up(bench: Workbench) -> None:
@@ -143,7 +143,7 @@ def test_suspended_job_has_no_pods_until_it_goes_on(bench: Workbench) -> None:
     bench.merge(JOBS, "job", {"spec": {"suspend": True}})
     bench.becomes(0, lambda: len(bench.pods()))
     assert told(bench, "active", "startTime") == (None, None)
-    assert {"Suspended", "Resumed"} <= bench.reasons("Job", "job")
+    bench.until(lambda: {"Suspended", "Resumed"} <= bench.reasons("Job", "job"))
 
 
 def test_parallelism_changes_while_it_runs(bench: Workbench) -> None:
@@ -235,7 +235,7 @@ def test_history_of_finished_runs_is_kept_short(bench: Workbench) -> None:
     assert bench.get(CRON_JOBS, "tick")["status"].get("active") is None
     bench.merge(CRON_JOBS, "tick", {"spec": {"successfulJobsHistoryLimit": 0}})
     bench.until(lambda: not bench.objects(JOBS))
-    assert {"SuccessfulCreate", "SawCompletedJob"} <= bench.reasons("CronJob", "tick")
+    bench.until(lambda: {"SuccessfulCreate", "SawCompletedJob"} <= bench.reasons("CronJob", "tick"))
 
 
 def test_run_that_is_too_late_is_left_out(bench: Workbench) -> None:

@@ -53,7 +53,9 @@ def test_stateful_pods_come_one_by_one_and_go_from_the_top(bench: Workbench) -> 
     bench.becomes(["db-0", "db-1"], lambda: names(bench.pods()))
     bench.merge("pods", "db-2", {"metadata": {"finalizers": None}})
     bench.becomes(["db-0"], lambda: names(bench.pods()))
-    assert bench.reasons("StatefulSet", "db") == {"SuccessfulCreate", "SuccessfulDelete"}
+    bench.until(
+        lambda: bench.reasons("StatefulSet", "db") == {"SuccessfulCreate", "SuccessfulDelete"}
+    )
 
 
 def test_unready_pod_holds_up_the_next(bench: Workbench) -> None:
