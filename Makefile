@@ -43,7 +43,7 @@ chaos: setup-test ## Longer fault suites: kill -9 at every stage of the story, a
 	@TOWLINE_CHAOS=long $(BIN)/pytest tests/e2e -m e2e
 	@TOWLINE_CHAOS=long $(BIN)/pytest tests/contract/drydock_storage
 
-conformance: setup-test ## The API contract suite against a real kube-apiserver (builds it with Go)
+conformance: setup-test ## The API and controller contract suite against a real control plane (builds it with Go)
 	@tools/conformance.sh
 
 upstream: setup-test ## Kubernetes' own end-to-end tests against Drydock (builds them with Go)
