@@ -5,45 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from towline.argo.names import HELM_HOOK_WEIGHT, SYNC_WAVE
+from towline.kube.install_order import INSTALL_ORDER
 
-_KINDS: Final = (
-    "Namespace",
-    "NetworkPolicy",
-    "ResourceQuota",
-    "LimitRange",
-    "PodSecurityPolicy",
-    "PodDisruptionBudget",
-    "ServiceAccount",
-    "Secret",
-    "SecretList",
-    "ConfigMap",
-    "StorageClass",
-    "PersistentVolume",
-    "PersistentVolumeClaim",
-    "CustomResourceDefinition",
-    "ClusterRole",
-    "ClusterRoleList",
-    "ClusterRoleBinding",
-    "ClusterRoleBindingList",
-    "Role",
-    "RoleList",
-    "RoleBinding",
-    "RoleBindingList",
-    "Service",
-    "DaemonSet",
-    "Pod",
-    "ReplicationController",
-    "ReplicaSet",
-    "Deployment",
-    "HorizontalPodAutoscaler",
-    "StatefulSet",
-    "Job",
-    "CronJob",
-    "IngressClass",
-    "Ingress",
-    "APIService",
-)
-_RANK: Final = {kind: rank for rank, kind in enumerate(_KINDS)}
+_RANK: Final = {kind: rank for rank, kind in enumerate(INSTALL_ORDER)}
 
 
 def kind_rank(kind: str) -> int:

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from towline.kube.install_order import INSTALL_ORDER
 from towline.render.helm.errors import ChartError, RenderError
 from towline.render.helm.heads import Head, head_of
 
@@ -21,44 +22,7 @@ SPACE: Final = (
 # What belongs to a separator beside its dashes; RE2's \s is ASCII and knows no vertical tab.
 _BLANKS: Final = {3: re.compile("[\t\n\f\r ]*"), 4: re.compile("[ \t]*")}
 
-_KINDS: Final = [
-    "PriorityClass",
-    "Namespace",
-    "NetworkPolicy",
-    "ResourceQuota",
-    "LimitRange",
-    "PodSecurityPolicy",
-    "PodDisruptionBudget",
-    "ServiceAccount",
-    "Secret",
-    "SecretList",
-    "ConfigMap",
-    "StorageClass",
-    "PersistentVolume",
-    "PersistentVolumeClaim",
-    "CustomResourceDefinition",
-    "ClusterRole",
-    "ClusterRoleList",
-    "ClusterRoleBinding",
-    "ClusterRoleBindingList",
-    "Role",
-    "RoleList",
-    "RoleBinding",
-    "RoleBindingList",
-    "Service",
-    "DaemonSet",
-    "Pod",
-    "ReplicationController",
-    "ReplicaSet",
-    "Deployment",
-    "HorizontalPodAutoscaler",
-    "StatefulSet",
-    "Job",
-    "CronJob",
-    "IngressClass",
-    "Ingress",
-    "APIService",
-]
+_KINDS: Final = ["PriorityClass", *INSTALL_ORDER]
 _KINDS_4: Final = [*_KINDS, "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"]
 _EVENTS: Final = {
     **{
